@@ -1,0 +1,101 @@
+// Control groups, version 2, version 1 and hybrid (v1 controllers, with a v2 tree for kill and membership).
+// cgroups(7). A group is named by one path below every hierarchy, such as "fermata/<pod>/ctrs/<id>".
+//
+// Tests pass their own mount points; nothing here looks at the machine except detect(). Not thread-safe.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/core/unique_fd.h"
+#include "base/error.h"
+
+namespace fermata::kernel {
+
+// A rule of the device controller. 'a' type with -1 numbers means every device.
+struct DeviceRule {
+  bool allow = false;
+  char type = 'a';           // 'a', 'b', 'c'
+  std::int64_t major = -1;   // -1: any
+  std::int64_t minor = -1;
+  std::string access = "rwm";
+};
+
+// nullopt: leave as it is (no limit).
+struct CgroupLimits {
+  std::optional<std::uint64_t> memory_max;       // bytes
+  std::optional<std::uint64_t> memory_swap_max;  // bytes of memory and swap together, as docker counts
+  std::optional<std::uint64_t> memory_reservation;
+  std::optional<std::int64_t> cpu_quota;         // microseconds per period
+  std::uint64_t cpu_period = 100000;             // microseconds
+  std::optional<std::uint64_t> cpu_shares;       // v1's unit: 2..262144, 1024 the default
+  std::optional<std::string> cpuset_cpus;
+  std::optional<std::int64_t> pids_max;          // -1: no limit
+  std::vector<DeviceRule> devices;               // in order; the last match wins; empty: no device control
+};
+
+// Where the hierarchies are mounted.
+struct CgroupMounts {
+  std::string unified;  // the v2 mount, "" if there is none
+  struct V1 {
+    std::string controllers;  // "cpu,cpuacct", "name=systemd"
+    std::string path;
+  };
+  std::vector<V1> v1;     // empty on a pure v2 host
+  bool pure_v2() const { return v1.empty() && !unified.empty(); }
+  // Reads /proc/self/mountinfo. Fails with ErrorKind::unsupported when there is no cgroup mount at all.
+  static Result<CgroupMounts> detect();
+};
+
+class Cgroup {
+ public:
+  // Makes the group and its parents in every hierarchy; an existing one is fine. On v2 the controllers that
+  // exist are enabled in the parents' cgroup.subtree_control (best effort for each).
+  static Result<Cgroup> create(const CgroupMounts& mounts, const std::string& path);
+  // Of an existing group; absent hierarchies are skipped when it is used.
+  static Cgroup open(const CgroupMounts& mounts, const std::string& path);
+
+  const std::string& path() const { return path_; }
+  // A limit that the kernel or the delegation cannot set is an error that names file and value.
+  Result<void> apply(const CgroupLimits& limits);
+
+  // What a child needs to be born inside: on pure v2 only `v2` (CLONE_INTO_CGROUP). On a hybrid host BOTH must be
+  // used: the v2 directory for membership and kill, and each v1 cgroup.procs for the controllers.
+  struct Handles {
+    UniqueFd v2;
+    std::vector<UniqueFd> v1_procs;
+  };
+  Result<Handles> open_handles() const;
+  // Moves a process (0: the caller) into it, in every hierarchy.
+  Result<void> add_process(int pid) const;
+
+  // Kills every member, descendants included: cgroup.kill (5.14), else freeze and pidfds over cgroup.procs.
+  Result<void> kill_all() const;
+  // Process ids of the group and of its descendants.
+  Result<std::vector<int>> processes() const;
+  // false: still populated at the deadline. That is an answer, not an error.
+  Result<bool> wait_empty(std::chrono::milliseconds timeout) const;
+  // Removes it and its descendants, which must be empty; retries EBUSY for some ms (a zombie's last reference). Absent is success.
+  Result<void> remove() const;
+  bool exists() const;
+
+  Result<void> freeze(bool frozen) const;
+  // How many processes the OOM killer took here: memory.events, memory.oom_control. 0 if unknown.
+  std::uint64_t oom_kills() const;
+  // A descriptor for the monitor's `oom_events`: v2 memory.events, v1 an armed eventfd. Invalid when there is no memory controller.
+  UniqueFd open_oom_events() const;
+  // memory.current / usage_in_bytes; pids.current. nullopt without the controller.
+  std::optional<std::uint64_t> memory_current() const;
+  std::optional<std::uint64_t> pids_current() const;
+  std::optional<std::uint64_t> cpu_usage_usec() const;
+
+ private:
+  Cgroup(CgroupMounts mounts, std::string path) : mounts_(std::move(mounts)), path_(std::move(path)) {}
+  CgroupMounts mounts_;
+  std::string path_;
+};
+
+}  // namespace fermata::kernel

@@ -1,0 +1,134 @@
+// The engine: pods and containers, their life cycles, in one process or in many at once on one store.
+//
+// Every method may be interrupted or killed at any point and called again: intents are recorded before acts, and a
+// later call completes or undoes them. An Engine is used by one thread at a time. It is no parent of anything that runs.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/core/unique_fd.h"
+#include "base/error.h"
+#include "image/images.h"
+#include "pod/model.h"
+
+namespace fermata::pod {
+
+struct EngineOptions {
+  std::string root = "/var/lib/fermata";   // --root
+  std::string run_root = "/run/fermata";   // --run-root. A non-default one gets its own bridge, table and cgroup parent
+  std::string owner = "cli";               // whose objects are seen and made
+  bool see_all_owners = false;             // for listing
+  std::string programs;                    // directory of fermata-monitor, fermata-init, pause; "": beside this program
+};
+
+// A running process's streams, seen from a client: the connection to the monitor in its stream mode.
+class Session {
+ public:
+  virtual ~Session() = default;
+  struct Event {
+    enum class Kind { output, error_output, ended, closed } kind;
+    std::string data;      // output
+    int exit_code = 0;     // ended
+  };
+  // For poll(2).
+  virtual int fd() const = 0;
+  // Blocks for one event. `closed`: the monitor went away without telling an exit code (MonitorLost).
+  virtual Result<Event> read() = 0;
+  virtual Result<void> write_stdin(std::string_view data) = 0;
+  virtual Result<void> close_stdin() = 0;
+  virtual Result<void> resize(std::uint32_t rows, std::uint32_t columns) = 0;
+};
+
+struct StreamSelection {
+  bool stdin_ = false, stdout_ = false, stderr_ = false;
+  std::uint32_t rows = 0, columns = 0;
+  bool any() const { return stdin_ || stdout_ || stderr_; }
+};
+
+// A failed start with docker's exit code for it: 125 engine, 126 cannot be run, 127 not found.
+struct StartFailure {
+  int exit_code = 125;
+  Error error;
+};
+
+struct ContainerFilter {
+  bool all = false;                        // also those that do not run
+  bool infra = true;                       // pause containers that the user made are shown; those the engine made never are without this
+  std::vector<std::pair<std::string, std::string>> filters;  // --filter key=value: name, id, status, label, ancestor, exited, pod, volume
+  std::optional<std::size_t> last;         // -n
+};
+
+struct RemoveOptions {
+  bool force = false;
+  bool volumes = false;   // anonymous ones
+};
+
+struct LogOptions {
+  bool follow = false;
+  bool timestamps = false;
+  std::optional<std::uint64_t> tail;
+  std::int64_t since = 0, until = 0;       // ns, 0: unset
+};
+
+struct EngineInfo {
+  std::string root, run_root, kernel, architecture, hostname, operating_system, cgroup_version, cgroup_driver;
+  int cpus = 0;
+  std::uint64_t memory = 0;
+  std::size_t containers = 0, running = 0, stopped = 0, images = 0;
+  std::vector<std::string> security_options, warnings;
+};
+
+class Engine {
+ public:
+  // Makes the directories on first use. Needs root: ErrorKind::permission says so, with the way out.
+  static Result<std::unique_ptr<Engine>> open(EngineOptions options);
+  ~Engine();
+
+  image::Images& images();
+
+  // Refuses bad input before anything is made: unknown image (ErrorKind::not_found: pull it first), name in use, bad mounts,
+  // unknown or not running namespace targets, -p with --net=container:.
+  Result<std::string> create(ContainerConfig config);
+  // Starts a created or exited container; a running one is a success without a change. With streams the session sees all
+  // output from the first byte.
+  tl::expected<std::unique_ptr<Session>, StartFailure> start(const std::string& container, const StreamSelection& streams);
+  Result<std::unique_ptr<Session>> attach(const std::string& container, const StreamSelection& streams);
+  tl::expected<std::unique_ptr<Session>, StartFailure> exec(const std::string& container, const ExecConfig& config,
+                                                            const StreamSelection& streams);
+  // timeout: nullopt the container's own (10 s unless configured); negative: wait forever. Stopping a stopped one is a success.
+  Result<void> stop(const std::string& container, std::optional<int> timeout_seconds, const std::string& signal = "");
+  Result<void> kill(const std::string& container, const std::string& signal);
+  // Its exit code, once it is not running.
+  Result<int> wait(const std::string& container);
+  Result<void> remove(const std::string& container, const RemoveOptions& options);
+  Result<void> resize(const std::string& container, std::uint32_t rows, std::uint32_t columns);
+
+  // "no such container: x"; an ambiguous prefix is an error of its own.
+  Result<ContainerInfo> inspect(const std::string& container);
+  Result<std::vector<ContainerInfo>> list(const ContainerFilter& filter);
+  // Calls `line` with stream (1, 2) and bytes until the end, or, following, until the container ends or `line` returns false.
+  Result<void> logs(const std::string& container, const LogOptions& options,
+                    const std::function<bool(int stream, std::string_view bytes)>& line);
+  Result<EngineInfo> info();
+  // Image ids in use, with the short id of a container each, for Images::remove.
+  Result<std::vector<std::pair<std::string, std::string>>> images_in_use();
+
+  // What the monitor starts on an event of the pod: records exits, removes --rm containers, ends an empty pod.
+  Result<void> handle_event(const std::string& pod);
+
+  class Impl;
+
+ private:
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// "SIGTERM", "TERM", "15", "RTMIN+3" -> number. "invalid signal: X" otherwise.
+Result<int> parse_signal(std::string_view text);
+
+}  // namespace fermata::pod
