@@ -2,6 +2,7 @@
 //
 // WAL, busy timeout of 10 s, synchronous=NORMAL; Transaction::durable commits with FULL, for intents of on-disk
 // state. No checkpoint at close: it costs an fdatasync a command (the automatic checkpoint of WAL pages is left on).
+// The file is private (0600) and foreign keys are enforced.
 // A Database is used by one thread at a time. No transaction may span slow work.
 #pragma once
 
