@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/core/unique_fd.h"
@@ -48,6 +49,8 @@ struct CgroupMounts {
   bool pure_v2() const { return v1.empty() && !unified.empty(); }
   // Reads /proc/self/mountinfo. Fails with ErrorKind::unsupported when there is no cgroup mount at all.
   static Result<CgroupMounts> detect();
+  // The same from the text of a mountinfo file; proc_pid_mountinfo(5). Empty when it has no cgroup mount.
+  static CgroupMounts parse(std::string_view mountinfo);
 };
 
 class Cgroup {
@@ -94,6 +97,16 @@ class Cgroup {
 
  private:
   Cgroup(CgroupMounts mounts, std::string path) : mounts_(std::move(mounts)), path_(std::move(path)) {}
+  // This group's directory in the v2 tree; in the tree that has a controller, "" if none has.
+  std::string unified_directory() const;
+  std::string directory_of(std::string_view controller) const;
+  bool is_v1(std::string_view controller) const;
+  // Where processes are looked up and events awaited: the v2 tree, else one of v1.
+  std::string membership_directory() const;
+  Result<void> apply_memory(const CgroupLimits& limits) const;
+  Result<void> apply_cpu(const CgroupLimits& limits) const;
+  Result<void> apply_devices(const CgroupLimits& limits) const;
+
   CgroupMounts mounts_;
   std::string path_;
 };

@@ -1,0 +1,226 @@
+#include "kernel/cgroup.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/files.h"
+
+namespace fermata::kernel {
+namespace {
+
+// A hierarchy made of plain directories and files.
+class FakeCgroups : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "/cgroup-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    root_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+
+  void put(const std::string& path, const std::string& text = "") {
+    ASSERT_TRUE(make_directories((root_ / path).parent_path()));
+    ASSERT_TRUE(write_file(root_ / path, text));
+  }
+  std::string get(const std::string& path) { return read_file(root_ / path).value_or("(absent)"); }
+  CgroupMounts v2() { return {.unified = root_, .v1 = {}}; }
+  CgroupMounts::V1 v1(const std::string& controllers, const std::string& folder) {
+    std::filesystem::create_directories(root_ / folder);
+    return {controllers, root_ / folder};
+  }
+
+  std::filesystem::path root_;
+};
+
+TEST(CgroupMounts, FindsHybridHierarchies) {
+  const auto mounts = CgroupMounts::parse(
+      "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n"
+      "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct\n"
+      "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
+      "41 31 0:38 / /sys/fs/cgroup/uni\\040fied rw,relatime - cgroup2 cgroup2 rw,nsdelegate\n"
+      "99 31 0:29 / /somewhere/else rw,relatime - cgroup cgroup rw,cpu,cpuacct\n");
+  EXPECT_EQ(mounts.unified, "/sys/fs/cgroup/uni fied");
+  ASSERT_EQ(mounts.v1.size(), 2u);
+  EXPECT_EQ(mounts.v1[0].controllers, "cpu,cpuacct");
+  EXPECT_EQ(mounts.v1[0].path, "/sys/fs/cgroup/cpu,cpuacct");
+  EXPECT_EQ(mounts.v1[1].controllers, "name=systemd");
+  EXPECT_FALSE(mounts.pure_v2());
+}
+
+TEST(CgroupMounts, SurvivesOtherLines) {
+  EXPECT_TRUE(CgroupMounts::parse("").unified.empty());
+  EXPECT_TRUE(CgroupMounts::parse("junk\n1 2 3 - cgroup2\n - \n").unified.empty());
+  EXPECT_TRUE(CgroupMounts::parse("29 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n").pure_v2());
+}
+
+TEST_F(FakeCgroups, MakesParentsAndPassesControllersOn) {
+  put("cgroup.controllers", "cpu io memory pids\n");
+  put("cgroup.subtree_control", "");
+  const auto group = Cgroup::create(v2(), "fermata/pod/ctrs");
+  ASSERT_TRUE(group) << group.error().message();
+  EXPECT_TRUE(group->exists());
+  EXPECT_TRUE(std::filesystem::is_directory(root_ / "fermata/pod/ctrs"));
+  EXPECT_EQ(get("cgroup.subtree_control"), "+cpu +memory +pids +io");
+  EXPECT_TRUE(Cgroup::create(v2(), "fermata/pod/ctrs"));
+}
+
+TEST_F(FakeCgroups, LeavesEnabledControllersAlone) {
+  put("cgroup.controllers", "cpu memory pids\n");
+  put("cgroup.subtree_control", "cpu memory pids\n");
+  ASSERT_TRUE(Cgroup::create(v2(), "a"));
+  EXPECT_EQ(get("cgroup.subtree_control"), "cpu memory pids\n");
+}
+
+TEST_F(FakeCgroups, RefusesPathsThatLeaveTheHierarchy) {
+  for (const char* path : {"", "/a", "a/", "../a", "a/../../b", ".."}) {
+    const auto group = Cgroup::create(v2(), path);
+    ASSERT_FALSE(group) << path;
+    EXPECT_EQ(group.error().kind(), ErrorKind::invalid_argument);
+  }
+}
+
+TEST_F(FakeCgroups, SaysWhichHierarchyIsMissing) {
+  const auto group = Cgroup::create({.unified = root_ / "absent", .v1 = {}}, "a");
+  ASSERT_FALSE(group);
+  EXPECT_THAT(group.error().message(), testing::HasSubstr("absent"));
+}
+
+TEST_F(FakeCgroups, FillsACpusetFromItsParent) {
+  put("cpuset/cpuset.cpus", "0-1\n");
+  put("cpuset/cpuset.mems", "0\n");
+  put("cpuset/pod/cpuset.cpus", "\n");
+  put("cpuset/pod/cpuset.mems", "0\n");
+  ASSERT_TRUE(Cgroup::create({.unified = "", .v1 = {v1("cpuset", "cpuset")}}, "pod"));
+  EXPECT_EQ(get("cpuset/pod/cpuset.cpus").substr(0, 3), "0-1");
+  EXPECT_EQ(get("cpuset/pod/cpuset.mems"), "0\n");
+}
+
+TEST_F(FakeCgroups, WritesVersionTwoLimits) {
+  for (const char* file :
+       {"memory.max", "memory.swap.max", "memory.low", "cpu.max", "cpu.weight", "cpuset.cpus", "pids.max"})
+    put(std::string("g/") + file);
+  Cgroup group = Cgroup::open(v2(), "g");
+  const auto applied = group.apply({.memory_max = 64 << 20,
+                                    .memory_swap_max = 96 << 20,
+                                    .memory_reservation = 32 << 20,
+                                    .cpu_quota = 50000,
+                                    .cpu_shares = 1024,
+                                    .cpuset_cpus = "0",
+                                    .pids_max = 20});
+  ASSERT_TRUE(applied) << applied.error().message();
+  EXPECT_EQ(get("g/memory.max"), "67108864");
+  EXPECT_EQ(get("g/memory.swap.max"), "33554432");
+  EXPECT_EQ(get("g/memory.low"), "33554432");
+  EXPECT_EQ(get("g/cpu.max"), "50000 100000");
+  EXPECT_EQ(get("g/cpu.weight"), "39");
+  EXPECT_EQ(get("g/cpuset.cpus"), "0");
+  EXPECT_EQ(get("g/pids.max"), "20");
+}
+
+TEST_F(FakeCgroups, WritesNoLimitAsTheKernelSaysIt) {
+  for (const char* file :
+       {"u/memory.max", "u/cpu.max", "u/pids.max", "m/u/memory.limit_in_bytes", "m/u/pids.max"})
+    put(file);
+  const CgroupLimits none = {.memory_max = ~std::uint64_t{0}, .cpu_quota = -1, .pids_max = -1};
+  ASSERT_TRUE(Cgroup::open(v2(), "u").apply(none));
+  EXPECT_EQ(get("u/memory.max"), "max");
+  EXPECT_EQ(get("u/cpu.max"), "max 100000");
+  EXPECT_EQ(get("u/pids.max"), "max");
+  ASSERT_TRUE(Cgroup::open({.unified = "", .v1 = {v1("memory,pids", "m")}}, "u")
+                  .apply({.memory_max = ~std::uint64_t{0}, .pids_max = -1}));
+  EXPECT_EQ(get("m/u/memory.limit_in_bytes"), "-1");
+}
+
+TEST_F(FakeCgroups, WritesVersionOneLimitsMountedTogetherOrApart) {
+  for (const char* file :
+       {"cpu,cpuacct/g/cpu.cfs_period_us", "cpu,cpuacct/g/cpu.cfs_quota_us", "cpu,cpuacct/g/cpu.shares",
+        "memory/g/memory.limit_in_bytes", "memory/g/memory.memsw.limit_in_bytes", "devices/g/devices.deny",
+        "devices/g/devices.allow"})
+    put(file);
+  put("cpu,cpuacct/g/cpuacct.usage", "5000999\n");
+  put("memory/g/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n");
+  put("memory/g/memory.usage_in_bytes", "4096\n");
+  Cgroup group = Cgroup::open(
+      {.unified = root_ / "unified",
+       .v1 = {v1("cpu,cpuacct", "cpu,cpuacct"), v1("memory", "memory"), v1("devices", "devices")}},
+      "g");
+  const auto applied = group.apply({.memory_max = 1 << 20,
+                                    .memory_swap_max = 2 << 20,
+                                    .cpu_quota = 20000,
+                                    .cpu_period = 50000,
+                                    .cpu_shares = 512,
+                                    .devices = {{.allow = false}, {.allow = true, .type = 'c', .major = 1}}});
+  ASSERT_TRUE(applied) << applied.error().message();
+  EXPECT_EQ(get("memory/g/memory.limit_in_bytes"), "1048576");
+  EXPECT_EQ(get("memory/g/memory.memsw.limit_in_bytes"), "2097152");
+  EXPECT_EQ(get("cpu,cpuacct/g/cpu.cfs_period_us"), "50000");
+  EXPECT_EQ(get("cpu,cpuacct/g/cpu.cfs_quota_us"), "20000");
+  EXPECT_EQ(get("cpu,cpuacct/g/cpu.shares"), "512");
+  EXPECT_EQ(get("devices/g/devices.deny"), "a *:* rwm");
+  EXPECT_EQ(get("devices/g/devices.allow"), "c 1:* rwm");
+  EXPECT_EQ(group.cpu_usage_usec(), 5000u);
+  EXPECT_EQ(group.oom_kills(), 3u);
+  EXPECT_EQ(group.memory_current(), 4096u);
+}
+
+TEST_F(FakeCgroups, NamesFileAndValueOfALimitThatCannotBeSet) {
+  std::filesystem::create_directories(root_ / "g");
+  const auto applied = Cgroup::open(v2(), "g").apply({.memory_max = 4096});
+  ASSERT_FALSE(applied);
+  EXPECT_EQ(applied.error().kind(), ErrorKind::unsupported);
+  EXPECT_THAT(applied.error().message(),
+              testing::AllOf(testing::HasSubstr("memory.max"), testing::HasSubstr("'4096'")));
+}
+
+TEST_F(FakeCgroups, RefusesLessSwapThanMemory) {
+  put("g/memory.max");
+  EXPECT_FALSE(Cgroup::open(v2(), "g").apply({.memory_max = 8192, .memory_swap_max = 4096}));
+}
+
+TEST_F(FakeCgroups, ListsProcessesOfDescendants) {
+  put("g/cgroup.procs", "10\n11\n");
+  put("g/a/cgroup.procs", "");
+  put("g/a/b/cgroup.procs", "12\n");
+  const auto found = Cgroup::open(v2(), "g").processes();
+  ASSERT_TRUE(found);
+  EXPECT_THAT(*found, testing::UnorderedElementsAre(10, 11, 12));
+  EXPECT_TRUE(Cgroup::open(v2(), "absent").processes()->empty());
+}
+
+TEST_F(FakeCgroups, WaitsUntilItIsNotPopulated) {
+  put("g/cgroup.events", "populated 0\nfrozen 0\n");
+  EXPECT_EQ(Cgroup::open(v2(), "g").wait_empty(std::chrono::milliseconds(0)).value_or(false), true);
+  put("v1/g/cgroup.procs", "10\n");
+  const Cgroup busy = Cgroup::open({.unified = "", .v1 = {v1("freezer", "v1")}}, "g");
+  EXPECT_EQ(busy.wait_empty(std::chrono::milliseconds(3)).value_or(true), false);
+}
+
+TEST_F(FakeCgroups, RemovesDescendantsFirstAndTwice) {
+  std::filesystem::create_directories(root_ / "one/g/a/b");
+  std::filesystem::create_directories(root_ / "two/g/c");
+  const Cgroup group = Cgroup::open({.unified = root_ / "one", .v1 = {v1("pids", "two")}}, "g");
+  ASSERT_TRUE(group.remove());
+  EXPECT_FALSE(group.exists());
+  EXPECT_TRUE(group.remove());
+}
+
+TEST_F(FakeCgroups, OpensWhatAChildIsBornInto) {
+  put("uni/g/cgroup.procs");
+  put("cpu/g/cgroup.procs");
+  put("pids/g/cgroup.procs");
+  const Cgroup group =
+      Cgroup::open({.unified = root_ / "uni", .v1 = {v1("cpu", "cpu"), v1("pids", "pids")}}, "g");
+  const auto handles = group.open_handles();
+  ASSERT_TRUE(handles);
+  EXPECT_TRUE(handles->v2.valid());
+  EXPECT_EQ(handles->v1_procs.size(), 2u);
+  ASSERT_TRUE(group.add_process(42));
+  EXPECT_EQ(get("uni/g/cgroup.procs") + get("pids/g/cgroup.procs"), "4242");
+}
+
+}  // namespace
+}  // namespace fermata::kernel
