@@ -1,0 +1,220 @@
+// What the kernel alone takes for the steps of a pod's and a container's start: medians, in milliseconds. No
+// engine code is in the timed parts, only the calls that any engine must make. Needs root; works in network
+// and mount namespaces of its own.
+//
+//     kernel_floor [RUNS]      (default 101)
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/netfilter.h>
+#include <linux/netlink.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/files.h"
+#include "kernel/cgroup.h"
+#include "kernel/network_namespace.h"
+#include "kernel/nftables.h"
+#include "kernel/route.h"
+
+namespace fermata {
+namespace {
+
+constexpr int kPodNamespaces = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWNS;
+
+template <class T>
+T must(Result<T> result, const char* what) {
+  if (!result) {
+    fmt::print(stderr, "kernel_floor: {}: {}\n", what, result.error().message());
+    std::exit(1);
+  }
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+void must(bool good, const char* what) {
+  if (good) return;
+  fmt::print(stderr, "kernel_floor: {}: {}\n", what, errno_text(errno));
+  std::exit(1);
+}
+
+using Clock = std::chrono::steady_clock;
+
+class Timer {
+ public:
+  explicit Timer(int runs) : runs_(runs) {}
+  // `prepare` and `finish` are outside of the time.
+  void measure(const char* name, const std::function<void(int)>& prepare,
+               const std::function<void(int)>& step, const std::function<void(int)>& finish) const {
+    std::vector<double> times;
+    for (int run = -3; run < runs_; ++run) {  // three to warm up
+      prepare(run);
+      const auto start = Clock::now();
+      step(run);
+      const std::chrono::duration<double, std::milli> took = Clock::now() - start;
+      if (run >= 0) times.push_back(took.count());
+      finish(run);
+    }
+    std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
+    fmt::print("| {} | {:.3f} |\n", name, times[times.size() / 2]);
+  }
+
+ private:
+  int runs_;
+};
+
+// clone3(2) as vfork does it: back when the child has executed `program`.
+pid_t spawn(const std::string& program, int namespaces) {
+  const pid_t child = static_cast<pid_t>(
+      ::syscall(SYS_clone, namespaces | CLONE_VFORK | SIGCHLD, nullptr, nullptr, nullptr, 0));
+  if (child == 0) {
+    char* const arguments[] = {const_cast<char*>(program.c_str()), nullptr};
+    ::execve(program.c_str(), arguments, nullptr);
+    ::_exit(127);
+  }
+  must(child > 0, "clone");
+  return child;
+}
+
+void end(pid_t child) {
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+}
+
+UniqueFd namespace_of(pid_t process) {
+  return must(open_file(fmt::format("/proc/{}/ns/net", process), O_RDONLY), "network namespace");
+}
+
+void measure_network(const Timer& timer, const std::string& pause) {
+  auto route = must(kernel::NetlinkSocket::open(NETLINK_ROUTE), "rtnetlink");
+  kernel::NetlinkBatch bridge;
+  kernel::add_bridge(bridge, "floor0", {2, 0, 0, 0, 0, 1}, 1500);
+  must(route.execute(bridge), "bridge");
+  const int master = static_cast<int>(::if_nametoindex("floor0"));
+  pid_t child = 0;
+  UniqueFd inside;
+  auto add_pair = [&](int run) {
+    kernel::NetlinkBatch batch;
+    kernel::VethSpec spec;
+    spec.host_name = fmt::format("fl{}", run + 3);
+    spec.master = master;
+    spec.peer_name = "eth0";
+    spec.peer_namespace = inside.get();
+    spec.peer_mac = {2, 0, 0, 0, 1, static_cast<std::uint8_t>(run)};
+    kernel::add_veth(batch, spec);
+    must(route.execute(batch), "veth");
+  };
+  auto start_child = [&](int) {
+    child = spawn(pause, CLONE_NEWNET);
+    inside = namespace_of(child);
+  };
+  auto end_child = [&](int) {
+    inside.reset();
+    end(child);
+  };
+  timer.measure("veth pair, one end in the pod", start_child, add_pair, end_child);
+
+  std::optional<kernel::NetlinkSocket> socket;
+  int link = 0;
+  timer.measure(
+      "address and default route",
+      [&](int run) {
+        start_child(run);
+        add_pair(run);
+        const auto visit = must(kernel::NetworkNamespaceVisit::enter(inside.get()), "enter");
+        socket.emplace(must(kernel::NetlinkSocket::open(NETLINK_ROUTE), "rtnetlink"));
+        link = static_cast<int>(::if_nametoindex("eth0"));
+      },
+      [&](int) {
+        kernel::NetlinkBatch batch;
+        kernel::add_address(batch, link, *kernel::parse_ip("10.1.0.2"), 16);
+        kernel::add_default_route(batch, link, *kernel::parse_ip("10.1.0.1"));
+        must(socket->execute(batch), "address");
+      },
+      end_child);
+}
+
+void measure_rules(const Timer& timer) {
+  auto netfilter = must(kernel::NetlinkSocket::open(NETLINK_NETFILTER), "nfnetlink");
+  kernel::NftTransaction table;
+  table.add_table(NFPROTO_INET, "floor", "");
+  table.add_map(NFPROTO_INET, "floor", {"ports", kernel::kNftService, 2, kernel::kNftIpv4, 4});
+  must(table.commit(netfilter), "nftables");
+  timer.measure(
+      "one element of an nftables map", [](int) {},
+      [&](int run) {
+        const auto port = static_cast<std::uint16_t>(run + 10);
+        const std::string key{static_cast<char>(port >> 8), static_cast<char>(port & 255)};
+        kernel::NftTransaction element;
+        element.add_elements(NFPROTO_INET, "floor", "ports", {{key, std::string("\x0a\x01\x00\x02", 4)}});
+        must(element.commit(netfilter), "element");
+      },
+      [](int) {});
+}
+
+void measure_mount(const Timer& timer) {
+  char scratch[] = "/tmp/floorXXXXXX";
+  must(::mkdtemp(scratch) != nullptr, "mkdtemp");
+  const std::string base = scratch;
+  must(::mount("tmpfs", scratch, "tmpfs", 0, nullptr) == 0, "tmpfs");
+  for (const char* name : {"/l", "/u", "/w", "/m"}) must(make_directories(base + name), "directory");
+  const std::string options = fmt::format("lowerdir={0}/l,upperdir={0}/u,workdir={0}/w", base);
+  timer.measure(
+      "overlay mount", [](int) {},
+      [&](int) {
+        must(::mount("overlay", (base + "/m").c_str(), "overlay", 0, options.c_str()) == 0, "overlay");
+      },
+      [&](int) { ::umount2((base + "/m").c_str(), MNT_DETACH); });
+  ::umount2(scratch, MNT_DETACH);
+  ::rmdir(scratch);
+}
+
+void measure_cgroup(const Timer& timer) {
+  const auto mounts = must(kernel::CgroupMounts::detect(), "cgroups");
+  const std::string name = fmt::format("floor-{}", ::getpid());
+  timer.measure(
+      "cgroup, every hierarchy", [](int) {},
+      [&](int) { must(kernel::Cgroup::create(mounts, name), "cgroup"); },
+      [&](int) { must(kernel::Cgroup::open(mounts, name).remove(), "remove"); });
+}
+
+int run(int runs) {
+  char self[4096];
+  const ssize_t length = ::readlink("/proc/self/exe", self, sizeof self - 1);
+  must(length > 0, "/proc/self/exe");
+  std::string programs(self, static_cast<std::size_t>(length));
+  programs.resize(programs.find_last_of('/'));
+  const std::string pause = programs + "/pause";
+  must(::access(pause.c_str(), X_OK) == 0, "pause beside this program");
+
+  must(::unshare(CLONE_NEWNET | CLONE_NEWNS) == 0, "unshare (root is needed)");
+  must(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "private mounts");
+  const Timer timer(runs);
+  fmt::print("| kernel floor, median of {} | ms |\n|---|---|\n", runs);
+  pid_t child = 0;
+  timer.measure(
+      "clone and exec pause", [](int) {}, [&](int) { child = spawn(pause, 0); }, [&](int) { end(child); });
+  timer.measure(
+      "clone with all namespaces and exec pause", [](int) {},
+      [&](int) { child = spawn(pause, kPodNamespaces); }, [&](int) { end(child); });
+  measure_network(timer, pause);
+  measure_rules(timer);
+  measure_mount(timer);
+  measure_cgroup(timer);
+  return 0;
+}
+
+}  // namespace
+}  // namespace fermata
+
+int main(int argc, char** argv) { return fermata::run(argc > 1 ? std::max(1, std::atoi(argv[1])) : 101); }
