@@ -37,12 +37,12 @@ enum class Op : std::uint16_t {
   open_root,           // s0: path of ours; from here on "in the root" is under it
   mount,               // s0: source, s1: target in the root, s2: fstype, s3: data; flags: MS_*; a: Target; b: kOptional
   attach_mount,        // slot: a detached mount, s0: target in the root; a: Target
-  remount,             // s0: target in the root; flags: MS_*  (MS_REMOUNT|MS_BIND is added)
+  remount,             // s0: target in the root; flags: MS_* of the mount (not of its file system) to add
   mask_path,           // s0 in the root: a file is covered by /dev/null, a directory by an empty read-only tmpfs; absent is fine
   readonly_path,       // s0 in the root: bind-mounted read-only on itself; absent is fine
   make_directory,      // s0 in the root, with parents; a: mode
   make_symlink,        // s0: what it points to, s1: path in the root
-  make_node,           // s0 in the root; a: mode with S_IFMT; b: dev_t
+  make_node,           // s0 in the root; a: mode with S_IFMT; b: dev_t; data: uint32 uid, gid, or nothing (0, 0)
   pivot_root,          // enters the root and detaches the old one; "in the root" is "/" from here on
   new_session,         // setsid(2)
   open_console,        // opens /dev/ptmx in the container, sends the master (Report::console), puts the slave on
@@ -56,7 +56,9 @@ enum class Op : std::uint16_t {
   set_parent_death_signal,  // a: signal; then sends Report::ready, which fails when the monitor is gone
   load_seccomp,        // data: struct sock_filter[]; flags: SECCOMP_FILTER_FLAG_*
   execute,             // a: number of candidate paths, b: number of arguments; strings: candidates, argv, envp.
-                       // The candidates are tried in turn: ENOENT and ENOTDIR go on; EACCES is remembered, goes on
+                       // The candidates are tried in turn: ENOENT and ENOTDIR go on; EACCES is remembered, goes on.
+                       // ELIBACC stands for the ENOENT of a file that is there: its interpreter is not
+  new_session_keyring,  // an anonymous session keyring; else the container had its starter's. keyctl(2); flags: kOptional
 };
 
 inline constexpr std::uint32_t kOptional = 1;       // a failure is not an error (flags of some operations)

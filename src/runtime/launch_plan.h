@@ -12,12 +12,12 @@ namespace fermata::runtime {
 
 // What to hand to the monitor. `slots` are borrowed descriptors of the spec, in init's order.
 struct LaunchPlan {
-  std::string bytes;                    // init/plan.h
+  std::string bytes;  // init/plan.h
   std::vector<int> slots;
   std::vector<std::string> descriptions;  // per operation, for messages: "mount proc at '/proc'"
-  std::vector<std::string> skipped;     // what was asked and left out, with the reason (a warning each)
-  bool new_pid_namespace = false;       // to be made by the monitor (CLONE_NEWPID)
-  int pid_namespace = -1;               // or joined by it before the clone
+  std::vector<std::string> skipped;       // what was asked and left out, with the reason (a warning each)
+  bool new_pid_namespace = false;         // to be made by the monitor (CLONE_NEWPID)
+  int pid_namespace = -1;                 // or joined by it before the clone
 };
 
 // The first process of a container.
@@ -27,17 +27,19 @@ struct ExecTarget {
   int pidfd = -1;          // borrowed
   int pid_namespace = -1;  // borrowed: /proc/<pid>/ns/pid of the target, for the monitor
   int root = -1;           // unused slots are -1
-  std::uint32_t namespaces = 0;  // CLONE_NEW* to join through the pidfd: those in which it differs from the monitor
+  std::uint32_t namespaces =
+      0;  // CLONE_NEW* to join through the pidfd: those in which it differs from the monitor
 };
 Result<LaunchPlan> plan_exec(const oci::Process& process, const ExecTarget& target, int seccomp_program);
 
-// How a failed operation reads to the user: exit code (126, 127, 125) and message, docker's words where docker has some:
-// `exec: "foo": executable file not found in $PATH`, `exec: "/etc/passwd": permission denied`.
+// How a failed operation reads to the user: exit code (126, 127, 125) and message, docker's words where
+// docker has some: `exec: "foo": executable file not found in $PATH`, `exec: "/etc/passwd": permission
+// denied`.
 struct LaunchFailure {
   int exit_code;
   std::string message;
 };
-LaunchFailure explain_failure(const LaunchPlan& plan, const std::vector<std::string>& args, std::uint32_t op_index,
-                              int error_number);
+LaunchFailure explain_failure(const LaunchPlan& plan, const std::vector<std::string>& args,
+                              std::uint32_t op_index, int error_number);
 
 }  // namespace fermata::runtime

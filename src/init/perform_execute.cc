@@ -1,0 +1,77 @@
+// The last steps: the parent's death, and execve.
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <sys/mman.h>
+
+#include <cerrno>
+
+#include "init/perform.h"
+#include "init/reporter.h"
+#include "kernel/core/raw.h"
+
+namespace fermata::init {
+namespace {
+
+using kernel::raw::call;
+
+// Pointers to `count` strings that lie one after the other from `strings` on, and a null pointer. Returns
+// what follows.
+const char* point_at(const char* strings, std::uint64_t count, const char** pointers) {
+  for (std::uint64_t i = 0; i < count; ++i) {
+    pointers[i] = strings;
+    while (*strings != 0) ++strings;
+    ++strings;
+  }
+  pointers[count] = nullptr;
+  return strings;
+}
+
+// Fails like execvp(3), except that a file whose interpreter is missing is told from a missing file.
+int try_candidates(const char* candidate, std::uint64_t count, const char** argv, const char** envp) {
+  int remembered = ENOENT;
+  for (; count > 0; --count) {
+    const int error = static_cast<int>(-call(SYS_execve, candidate, argv, envp));
+    if (error == ENOENT && call(SYS_faccessat, AT_FDCWD, candidate, 0) == 0) return ELIBACC;
+    if (error == EACCES)
+      remembered = EACCES;
+    else if (error != ENOENT && error != ENOTDIR)
+      return error;
+    while (*candidate != 0) ++candidate;
+    ++candidate;
+  }
+  return remembered;
+}
+
+}  // namespace
+
+int perform_set_parent_death_signal(const OpView& op) {
+  if (const long error = call(SYS_prctl, PR_SET_PDEATHSIG, op.a(), 0, 0, 0); error < 0)
+    return static_cast<int>(-error);
+  // A parent that died before this line sends no signal any more; but then its socket is closed too.
+  return send_report({ReportKind::ready, 0, 0});
+}
+
+int perform_execute(Stage& stage, const OpView& op) {
+  const std::uint64_t candidates = op.a();
+  const std::uint64_t arguments = op.b();
+  if (candidates == 0 || arguments == 0 || candidates > op.string_count() ||
+      arguments > op.string_count() - candidates)
+    return EINVAL;
+  const std::uint64_t variables = op.string_count() - candidates - arguments;
+  const long memory = call(SYS_mmap, nullptr, (arguments + variables + 2) * sizeof(char*),
+                           PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory < 0 && memory > -4096) return static_cast<int>(-memory);
+  const auto argv = reinterpret_cast<const char**>(memory);
+  const char** envp = argv + arguments + 1;
+  const char* strings = op.strings();
+  for (std::uint64_t i = 0; i < candidates; ++i) {
+    while (*strings != 0) ++strings;
+    ++strings;
+  }
+  strings = point_at(strings, arguments, argv);
+  point_at(strings, variables, envp);
+  call(SYS_umask, stage.umask);
+  return try_candidates(op.strings(), candidates, argv, envp);
+}
+
+}  // namespace fermata::init

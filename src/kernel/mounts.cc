@@ -1,0 +1,159 @@
+#include "kernel/mounts.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "base/text.h"
+#include "kernel/core/rooted.h"
+
+namespace fermata::kernel {
+namespace {
+
+// The child's whole answer: an errno (0: a descriptor is beside it).
+struct CloneAnswer {
+  int error;
+};
+
+int send_answer(int socket, CloneAnswer answer, int tree) {
+  iovec bytes = {&answer, sizeof answer};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof tree)] = {};
+  msghdr message = {};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  if (tree >= 0) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof tree);
+    std::memcpy(CMSG_DATA(header), &tree, sizeof tree);
+  }
+  return ::sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
+// Runs in a child of a process that may have threads: async-signal-safe calls only, no allocation.
+[[noreturn]] void clone_tree_child(int mount_namespace, const char* path, int socket) {
+  CloneAnswer answer = {};
+  int tree = -1;
+  if (::setns(mount_namespace, CLONE_NEWNS) != 0) {
+    answer.error = errno;
+  } else {
+    tree = ::open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (tree < 0) answer.error = errno;
+  }
+  ::_exit(send_answer(socket, answer, tree));
+}
+
+// {errno, descriptor}
+std::pair<int, UniqueFd> receive_answer(int socket) {
+  CloneAnswer answer = {};
+  iovec bytes = {&answer, sizeof answer};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message = {};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  ssize_t got;
+  do got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  while (got < 0 && errno == EINTR);
+  if (got < 0) return {errno, UniqueFd()};
+  if (got != static_cast<ssize_t>(sizeof answer)) return {ECHILD, UniqueFd()};  // the child was killed
+  UniqueFd tree;
+  if (const cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr && header->cmsg_type == SCM_RIGHTS) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    tree.reset(fd);
+  }
+  return {answer.error != 0 ? answer.error : (tree ? 0 : EBADMSG), std::move(tree)};
+}
+
+}  // namespace
+
+Result<UniqueFd> open_in_root(int root, const std::string& path, std::uint64_t flags, std::uint32_t mode) {
+  const int fd = rooted_open(root, path.c_str(), flags, mode);
+  if (fd < 0) return fail(-fd, "open '{}' in the root", path);
+  return UniqueFd(fd);
+}
+
+Result<UniqueFd> clone_tree(const std::string& path, bool recursive) {
+  const int tree =
+      ::open_tree(AT_FDCWD, path.c_str(),
+                  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? unsigned{AT_RECURSIVE} : 0U));
+  if (tree < 0) return fail(errno, "open the mount at '{}'", path);
+  return UniqueFd(tree);
+}
+
+Result<UniqueFd> clone_tree_in(int mount_namespace, const std::string& path) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    return fail(errno, "make a socket pair");
+  const UniqueFd ours(ends[0]);
+  UniqueFd theirs(ends[1]);
+  // CLONE_VFORK and CLONE_VM: no page tables are copied, which is most of fork's price; we stand still
+  // meanwhile. The child has its own fs (root, working directory) and namespaces: without CLONE_FS setns
+  // changes only its own.
+  struct Arguments {
+    int mount_namespace;
+    const char* path;
+    int socket;
+  } arguments = {mount_namespace, path.c_str(), theirs.get()};
+  alignas(16) char stack[16384];
+  const int child = ::clone(
+      [](void* data) -> int {
+        const auto* given = static_cast<const Arguments*>(data);
+        clone_tree_child(given->mount_namespace, given->path, given->socket);
+      },
+      stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &arguments);
+  if (child < 0) return fail(errno, "start a child to enter a mount namespace");
+  theirs.reset();
+  auto [error, tree] = receive_answer(ours.get());
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  if (error != 0) return fail(error, "open the mount at '{}' of another mount namespace", path);
+  return std::move(tree);
+}
+
+Result<void> set_mount_attributes(int tree, std::uint64_t set, std::uint64_t clear, std::uint64_t propagation,
+                                  bool recursive) {
+  struct mount_attr attributes = {};
+  attributes.attr_set = set;
+  attributes.attr_clr = clear;
+  attributes.propagation = propagation;
+  const unsigned flags = AT_EMPTY_PATH | (recursive ? unsigned{AT_RECURSIVE} : 0U);
+  if (::mount_setattr(tree, "", flags, &attributes, sizeof attributes) != 0)
+    return fail(errno, "change a mount");
+  return {};
+}
+
+Result<UniqueFd> make_detached_mount(const std::string& fstype, const std::string& options,
+                                     std::uint64_t attributes) {
+  const UniqueFd context(::fsopen(fstype.c_str(), FSOPEN_CLOEXEC));
+  if (!context) return fail(errno, "open file system type '{}'", fstype);
+  for (const std::string_view option : split(options, ',')) {
+    if (option.empty()) continue;
+    const auto pair = split_once(option, '=');
+    const int set =
+        pair ? ::fsconfig(context.get(), FSCONFIG_SET_STRING, std::string(pair->first).c_str(),
+                          std::string(pair->second).c_str(), 0)
+             : ::fsconfig(context.get(), FSCONFIG_SET_FLAG, std::string(option).c_str(), nullptr, 0);
+    if (set != 0) return fail(errno, "option '{}' of a {} mount", option, fstype);
+  }
+  if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+    return fail(errno, "make a {} file system", fstype);
+  const int mount = ::fsmount(context.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes));
+  if (mount < 0) return fail(errno, "make a {} mount", fstype);
+  return UniqueFd(mount);
+}
+
+}  // namespace fermata::kernel

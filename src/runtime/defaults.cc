@@ -1,0 +1,185 @@
+#include "runtime/defaults.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "base/text.h"
+#include "kernel/capabilities.h"
+
+namespace fermata::runtime {
+namespace {
+
+// Letters to change, add or take away to get from one word to the other.
+std::size_t distance(std::string_view from, std::string_view to) {
+  std::vector<std::size_t> row(to.size() + 1);
+  for (std::size_t i = 0; i < row.size(); ++i) row[i] = i;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < to.size(); ++j) {
+      const std::size_t replaced = diagonal + (from[i] != to[j]);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+// "net_admin" -> "CAP_NET_ADMIN"
+Result<std::string> capability_name(const std::string& given) {
+  std::string name = given;
+  for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  if (!name.starts_with("CAP_")) name = "CAP_" + name;
+  if (kernel::capability_number(name)) return name;
+  const auto& known = kernel::capability_names();
+  const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& left, const auto& right) {
+    return distance(name, left) < distance(name, right);
+  });
+  return fail(ErrorKind::invalid_argument, "unknown capability '{}' (did you mean {}?)", given,
+              nearest->substr(4));
+}
+
+bool is_all(const std::string& name) { return to_lower(name) == "all"; }
+
+bool any_is_all(const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(), is_all);
+}
+
+// The controllers of v1, each in its place below a tmpfs, and what is managed through v2.
+std::vector<oci::Mount> hybrid_cgroup_mounts(const kernel::CgroupMounts& host, const char* access) {
+  std::vector<oci::Mount> mounts;
+  mounts.push_back({.destination = "/sys/fs/cgroup",
+                    .type = "tmpfs",
+                    .source = "tmpfs",
+                    .options = {"nosuid", "noexec", "nodev", "mode=755", access}});
+  for (const auto& hierarchy : host.v1) {
+    const std::string name = hierarchy.path.substr(hierarchy.path.rfind('/') + 1);
+    const bool named = hierarchy.controllers.starts_with("name=");
+    mounts.push_back(
+        {.destination = "/sys/fs/cgroup/" + name,
+         .type = "cgroup",
+         .source = "cgroup",
+         .options = {access, "nosuid", "noexec", "nodev", named ? "none" : "", hierarchy.controllers}});
+  }
+  if (!host.unified.empty())
+    mounts.push_back({.destination = "/sys/fs/cgroup/unified",
+                      .type = "cgroup2",
+                      .source = "cgroup",
+                      .options = {access, "nosuid", "noexec", "nodev"}});
+  return mounts;
+}
+
+std::vector<oci::Mount> cgroup_mounts(const char* access) {
+  const auto host = kernel::CgroupMounts::detect();
+  if (!host) return {};  // a host without cgroups
+  if (!host->pure_v2()) return hybrid_cgroup_mounts(*host, access);
+  return {{.destination = "/sys/fs/cgroup",
+           .type = "cgroup2",
+           .source = "cgroup",
+           .options = {access, "nosuid", "noexec", "nodev"}}};
+}
+
+}  // namespace
+
+// Enough for servers that drop root themselves and bind port 80; nothing that reaches the host.
+std::vector<std::string> default_capabilities() {
+  return {"CAP_CHOWN",   "CAP_DAC_OVERRIDE", "CAP_FSETID",           "CAP_FOWNER",
+          "CAP_MKNOD",   "CAP_NET_RAW",      "CAP_SETGID",           "CAP_SETUID",
+          "CAP_SETFCAP", "CAP_SETPCAP",      "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT",
+          "CAP_KILL",    "CAP_AUDIT_WRITE"};
+}
+
+Result<std::vector<std::string>> adjust_capabilities(std::vector<std::string> base,
+                                                     const std::vector<std::string>& add,
+                                                     const std::vector<std::string>& drop) {
+  // "ALL" first, so that what is named beside it is an exception from it, whatever the order; docker's rule.
+  if (any_is_all(drop)) base.clear();
+  if (any_is_all(add)) base = all_capabilities();
+  for (const std::string& given : add) {
+    if (is_all(given)) continue;
+    TRY(std::string name, capability_name(given));
+    if (std::find(base.begin(), base.end(), name) == base.end()) base.push_back(std::move(name));
+  }
+  for (const std::string& given : drop) {
+    if (is_all(given)) continue;
+    TRY(const std::string name, capability_name(given));
+    std::erase(base, name);
+  }
+  return base;
+}
+
+std::vector<std::string> all_capabilities() { return kernel::capability_list(kernel::own_bounding_set()); }
+
+std::vector<oci::Mount> default_mounts(bool privileged) {
+  const char* const access = privileged ? "rw" : "ro";
+  std::vector<oci::Mount> mounts = {
+      {.destination = "/proc", .type = "proc", .source = "proc", .options = {"nosuid", "noexec", "nodev"}},
+      // Devices live here, so no nodev; the size is that of some nodes.
+      {.destination = "/dev",
+       .type = "tmpfs",
+       .source = "tmpfs",
+       .options = {"nosuid", "strictatime", "mode=755", "size=65536k"}},
+      // An instance of its own (newinstance); gid 5 is tty in every distribution.
+      {.destination = "/dev/pts",
+       .type = "devpts",
+       .source = "devpts",
+       .options = {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
+      {.destination = "/dev/mqueue",
+       .type = "mqueue",
+       .source = "mqueue",
+       .options = {"nosuid", "noexec", "nodev"}},
+      // Of the network namespace that we are in; writing there would reach the host's devices.
+      {.destination = "/sys",
+       .type = "sysfs",
+       .source = "sysfs",
+       .options = {"nosuid", "noexec", "nodev", access}},
+  };
+  for (oci::Mount& mount : cgroup_mounts(access)) mounts.push_back(std::move(mount));
+  return mounts;
+}
+
+std::vector<oci::Device> default_devices() {
+  return {{.path = "/dev/null", .major = 1, .minor = 3},    {.path = "/dev/zero", .major = 1, .minor = 5},
+          {.path = "/dev/full", .major = 1, .minor = 7},    {.path = "/dev/random", .major = 1, .minor = 8},
+          {.path = "/dev/urandom", .major = 1, .minor = 9}, {.path = "/dev/tty", .major = 5, .minor = 0}};
+}
+
+std::vector<kernel::DeviceRule> default_device_rules() {
+  std::vector<kernel::DeviceRule> rules = {
+      {.allow = false},  // everything, and then the exceptions
+      // Making a node opens nothing.
+      {.allow = true, .type = 'c', .access = "m"},
+      {.allow = true, .type = 'b', .access = "m"},
+      {.allow = true, .type = 'c', .major = 136},            // the slaves of devpts
+      {.allow = true, .type = 'c', .major = 5, .minor = 1},  // /dev/console
+      {.allow = true, .type = 'c', .major = 5, .minor = 2},  // /dev/ptmx
+  };
+  for (const oci::Device& device : default_devices())
+    rules.push_back({.allow = true, .type = device.type, .major = device.major, .minor = device.minor});
+  return rules;
+}
+
+std::vector<std::string> masked_paths() {
+  return {
+      "/proc/asound",         // the host's sound devices
+      "/proc/acpi",           // switches devices of the host
+      "/proc/interrupts",     // timing of other processes
+      "/proc/kcore",          // the host's memory
+      "/proc/keys",           // keys of other containers
+      "/proc/latency_stats",  // stacks of other processes
+      "/proc/timer_list",     // kernel addresses
+      "/proc/timer_stats",
+      "/proc/sched_debug",              // all processes of the host
+      "/proc/scsi",                     // removes devices of the host
+      "/sys/firmware",                  // ACPI tables, EFI variables
+      "/sys/devices/virtual/powercap",  // power readings leak secrets (PLATYPUS)
+  };
+}
+
+std::vector<std::string> readonly_paths() {
+  return {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+}
+
+}  // namespace fermata::runtime

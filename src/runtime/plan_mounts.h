@@ -1,0 +1,15 @@
+// The parts of a container's plan that make its file system. Pure.
+#pragma once
+
+#include "base/error.h"
+#include "oci/runtime_spec.h"
+#include "runtime/plan_builder.h"
+
+namespace fermata::runtime {
+
+// The root, from set_propagation to open_root.
+Result<void> plan_root(const oci::RuntimeSpec& spec, PlanBuilder* plan);
+// Everything in it, to pivot_root and the read-only remount.
+Result<void> plan_file_system(const oci::RuntimeSpec& spec, PlanBuilder* plan);
+
+}  // namespace fermata::runtime
