@@ -80,8 +80,8 @@ int print_descriptors(const Arguments&) {
 
 int print_limit(const Arguments& arguments) {
   const std::string name = arguments.at(0);
-  const int resource = name == "nofile" ? RLIMIT_NOFILE
-                       : name == "core" ? RLIMIT_CORE
+  const int resource = name == "nofile"  ? RLIMIT_NOFILE
+                       : name == "core"  ? RLIMIT_CORE
                        : name == "nproc" ? RLIMIT_NPROC
                                          : -1;
   rlimit limit{};
@@ -142,7 +142,8 @@ int try_call(const Arguments& arguments) {
   if (name == "unshare-user") return report(unshare(CLONE_NEWUSER));
   if (name == "unshare-mount") return report(unshare(CLONE_NEWNS));
   if (name == "mount") return report(mount("none", "/tmp", "tmpfs", 0, nullptr));
-  if (name == "keyctl") return report(syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0));
+  if (name == "keyctl")
+    return report(syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0));
   if (name == "bpf") return report(syscall(SYS_bpf, 0, nullptr, 0));
   if (name == "reboot") return report(syscall(SYS_reboot, 0, 0, 0, nullptr));  // wrong magic: harmless
   if (name == "kexec") return report(syscall(SYS_kexec_load, 0, 0, nullptr, 0));

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -88,7 +89,8 @@ void send_all(int fd, const std::string& text) {
 std::string receive_all(int fd) {
   std::string result;
   char block[4096];
-  for (ssize_t size = 0; (size = read(fd, block, sizeof block)) > 0;) result.append(block, static_cast<std::size_t>(size));
+  for (ssize_t size = 0; (size = read(fd, block, sizeof block)) > 0;)
+    result.append(block, static_cast<std::size_t>(size));
   return result;
 }
 
@@ -128,7 +130,8 @@ int serve(int listener, Body body) {
 }  // namespace
 
 int serve_http(const Arguments& arguments) {
-  const int listener = bound_socket(SOCK_STREAM, arguments.size() > 2 ? arguments[2] : "", atoi(arguments.at(0).c_str()));
+  const int listener =
+      bound_socket(SOCK_STREAM, arguments.size() > 2 ? arguments[2] : "", atoi(arguments.at(0).c_str()));
   return serve(listener, [&](int fd) {
     skip_request(fd);
     send_all(fd, "HTTP/1.0 200 OK\r\nConnection: close\r\n\r\n" + arguments.at(1));
@@ -136,6 +139,7 @@ int serve_http(const Arguments& arguments) {
 }
 
 int serve_proxy(const Arguments& arguments) {
+  signal(SIGCHLD, SIG_IGN);  // no zombie is left per request
   const int target = atoi(arguments.at(1).c_str());
   return serve(bound_socket(SOCK_STREAM, "", atoi(arguments.at(0).c_str())), [&](int fd) {
     skip_request(fd);
@@ -169,7 +173,8 @@ int serve_datagrams(const Arguments& arguments) {
     socklen_t size = sizeof peer;
     const ssize_t count = recvfrom(fd, block, sizeof block, 0, reinterpret_cast<sockaddr*>(&peer), &size);
     if (count < 0) continue;
-    const std::string answer = "peer " + text_of(peer) + " " + std::string(block, static_cast<std::size_t>(count));
+    const std::string answer =
+        "peer " + text_of(peer) + " " + std::string(block, static_cast<std::size_t>(count));
     sendto(fd, answer.data(), answer.size(), 0, reinterpret_cast<const sockaddr*>(&peer), size);
   }
 }

@@ -88,7 +88,8 @@ int exit_with(const Arguments& arguments) { return atoi(arguments.at(0).c_str())
 
 int kill_self(const Arguments& arguments) {
   const int number = atoi(arguments.at(0).c_str());
-  // PID 1 gets no signal that it has no handler for, not even from itself: a child's death is told by its code.
+  // PID 1 gets no signal that it has no handler for, not even from itself: a child's death is told by its
+  // code.
   if (getpid() == 1) {
     const pid_t child = fork();
     if (child == 0) {
@@ -126,7 +127,8 @@ int write_pattern(const Arguments& arguments) {
       state = state * 1103515245U + 12345U;
       byte = static_cast<char>(state >> 16);
     }
-    const auto size = left < static_cast<long long>(sizeof block) ? static_cast<std::size_t>(left) : sizeof block;
+    const auto size =
+        left < static_cast<long long>(sizeof block) ? static_cast<std::size_t>(left) : sizeof block;
     for (std::size_t done = 0; done < size;) {
       const ssize_t count = write(1, block + done, size - done);
       if (count < 0) return 1;

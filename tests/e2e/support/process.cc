@@ -54,8 +54,8 @@ Arguments environment_with(const std::map<std::string, std::string>& added) {
 }
 
 // In the child. Only async-signal-safe calls: the test may have threads.
-[[noreturn]] void execute(int in, int out, int err, bool terminal, const RunOptions& options, char* const* argv,
-                          char* const* envp) {
+[[noreturn]] void execute(int in, int out, int err, bool terminal, const RunOptions& options,
+                          char* const* argv, char* const* envp) {
   if (terminal) {
     ::setsid();
     ::ioctl(in, TIOCSCTTY, 0);
@@ -97,13 +97,12 @@ bool eventually(const std::function<bool()>& holds, double seconds) {
   return true;
 }
 
-std::string Outcome::line() const {
-  return out.ends_with('\n') ? out.substr(0, out.size() - 1) : out;
-}
+std::string Outcome::line() const { return out.ends_with('\n') ? out.substr(0, out.size() - 1) : out; }
 
 std::ostream& operator<<(std::ostream& stream, const Outcome& outcome) {
   const auto shortened = [](const std::string& text) {
-    return text.size() <= 4000 ? text : text.substr(0, 4000) + "... (" + std::to_string(text.size()) + " bytes)";
+    return text.size() <= 4000 ? text
+                               : text.substr(0, 4000) + "... (" + std::to_string(text.size()) + " bytes)";
   };
   stream << "exit code " << outcome.code << (outcome.timed_out ? ", KILLED AT ITS DEADLINE" : "") << " after "
          << outcome.took.count() << " s";
@@ -207,7 +206,8 @@ void Background::signal(int number) {
 bool Background::read_until(std::string_view text, double seconds) {
   const auto deadline = Clock::now() + scaled(seconds);
   while (!contains(out_, text) && !contains(err_, text)) {
-    if (Clock::now() >= deadline || !pump(milliseconds(20))) return contains(out_, text) || contains(err_, text);
+    if (Clock::now() >= deadline || !pump(milliseconds(20)))
+      return contains(out_, text) || contains(err_, text);
   }
   return true;
 }
@@ -266,6 +266,8 @@ std::vector<std::string> lines_of(std::string_view text) {
   return result;
 }
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 }  // namespace fermata::e2e

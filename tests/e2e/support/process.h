@@ -24,7 +24,7 @@ Seconds scaled(double seconds);
 bool eventually(const std::function<bool()>& holds, double seconds = 5);
 
 struct Outcome {
-  int code = -1;           // exit code, 128+n for signal n
+  int code = -1;  // exit code, 128+n for signal n
   std::string out, err;
   bool timed_out = false;  // it was killed at its deadline
   bool kept_open = false;  // it ended, and something that it left behind still holds its output
@@ -37,11 +37,11 @@ struct Outcome {
 std::ostream& operator<<(std::ostream& stream, const Outcome& outcome);
 
 struct RunOptions {
-  std::string input;       // of stdin, then its end
-  double seconds = 30;     // scaled
+  std::string input;                       // of stdin, then its end
+  double seconds = 30;                     // scaled
   std::map<std::string, std::string> env;  // added
   std::string directory;
-  uid_t uid = 0;           // other than 0: becomes this user first
+  uid_t uid = 0;  // other than 0: becomes this user first
 };
 
 // To its end. Never throws nor fails: what went wrong is in the outcome.
