@@ -1,92 +1,80 @@
 #!/usr/bin/env python3
-"""Checks what the compiler does not: that includes point down, and that files and folders keep to the house rules.
-
-    tests/layers_test.py [SOURCE]
-
-The direction is what src/CMakeLists.txt says after USES, transitively. A program's main file (src/cmd) may use everything;
-pause includes nothing of the tree.
-"""
+"""Enforces the direction of includes: a file of a layer may include its own layer and what src/CMakeLists.txt says it uses,
+transitively. Also: no folder name that hijacks a system header, and no source file that has grown beyond one idea."""
 
 import re
 import sys
 from pathlib import Path
 
-SOURCE = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent)
-# Under an include root these would stand before the system's own headers.
-FORBIDDEN_FOLDERS = {"sys", "net", "linux", "bits", "asm"}
-MOST_LINES = 700
-SUFFIXES = {".h", ".cc"}
+ROOT = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent)
+SOURCE = ROOT / "src"
+MAX_LINES = 700
+FORBIDDEN_FOLDERS = {"sys", "net", "linux"}
 
 
 def declared_layers():
-    """Layer -> the layers it may include, itself among them."""
-    direct = {}
-    for arguments in re.findall(r"^fermata_layer\(([^)]*)\)", (SOURCE / "src/CMakeLists.txt").read_text(), re.M):
-        words = arguments.split()
-        uses = words[words.index("USES") + 1:] if "USES" in words else []
-        direct[words[0]] = set(uses[:uses.index("LIBS")] if "LIBS" in uses else uses)
-    reachable = {}
-    for layer in direct:
-        seen, queue = set(), [layer]
-        while queue:
-            name = queue.pop()
-            if name not in direct:
-                raise SystemExit(f"src/CMakeLists.txt: layer '{layer}' uses '{name}', which is not declared")
-            if name not in seen:
-                seen.add(name)
-                queue += direct[name]
-        reachable[layer] = seen
-        if any(layer in reachable.get(used, ()) for used in direct[layer]):
-            raise SystemExit(f"src/CMakeLists.txt: layer '{layer}' uses itself in a circle")
-    return reachable
+    text = (SOURCE / "CMakeLists.txt").read_text()
+    layers = {}
+    for name, rest in re.findall(r"fermata_layer\(([\w/]+)([^)]*)\)", text):
+        uses = re.search(r"USES\s+([\w/ ]+?)(?=\s+LIBS|\s*$)", rest.strip())
+        layers[name] = uses.group(1).split() if uses else []
+    return layers
+
+
+def reach(layers, name, seen=None):
+    seen = set() if seen is None else seen
+    if name not in seen:
+        seen.add(name)
+        for used in layers[name]:
+            reach(layers, used, seen)
+    return seen
 
 
 def layer_of(path, layers):
-    """The deepest declared layer that holds the file; path is relative to src."""
-    for folder in path.parents:
-        if folder.as_posix() in layers:
-            return folder.as_posix()
-    return None
-
-
-def check_includes(path, layers, problems):
-    relative = path.relative_to(SOURCE / "src")
-    own = layer_of(relative, layers)
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        included = re.match(r'\s*#\s*include\s*"([^"]+)"', line)
-        if not included:
-            continue
-        where, target = f"src/{relative}:{number}", included.group(1)
-        if relative.parts[0] == "pause":
-            if not (path.parent / target).exists() or "/" in target:
-                problems.append(f"{where}: pause may include nothing of the tree, but has {target}")
-        elif not (SOURCE / "src" / target).exists():
-            problems.append(f"{where}: {target} is not a file below src")
-        elif own is not None:
-            used = layer_of(Path(target), layers)
-            if used is None:
-                problems.append(f"{where}: {target} is in no layer")
-            elif used not in layers[own]:
-                problems.append(f"{where}: layer {own} may not include {target}, which is in {used}")
-        elif relative.parts[0] != "cmd":
-            problems.append(f"{where}: the file is in no layer that src/CMakeLists.txt declares")
+    parts = path.parent.parts
+    for length in range(len(parts), 0, -1):
+        candidate = "/".join(parts[:length])
+        if candidate in layers:
+            return candidate
+    return parts[0] if parts else ""
 
 
 def main():
     layers = declared_layers()
+    assert len(layers) > 10, "src/CMakeLists.txt could not be read"
     problems = []
-    files = sorted(path for path in (SOURCE / "src").rglob("*") if path.suffix in SUFFIXES)
-    for path in files:
-        check_includes(path, layers, problems)
-        lines = len(path.read_text().splitlines())
-        if lines > MOST_LINES:
-            problems.append(f"{path.relative_to(SOURCE)}: {lines} lines; split it (at most {MOST_LINES})")
-    for folder in (path for top in ("src", "tests") for path in (SOURCE / top).rglob("*") if path.is_dir()):
-        if folder.name in FORBIDDEN_FOLDERS:
-            problems.append(f"{folder.relative_to(SOURCE)}: a folder of this name hides system headers")
-    print("\n".join(problems) or f"{len(files)} files in {len(layers)} layers: in order")
-    return 1 if problems or not files else 0
+    for path in sorted(SOURCE.rglob("*")):
+        relative = path.relative_to(SOURCE)
+        if path.is_dir():
+            if path.name in FORBIDDEN_FOLDERS:
+                problems.append(f"{relative}: this folder name hijacks a system header")
+            continue
+        if path.suffix not in {".cc", ".h"}:
+            continue
+        lines = path.read_text().splitlines()
+        if len(lines) > MAX_LINES:
+            problems.append(f"{relative}: {len(lines)} lines, more than {MAX_LINES}")
+        own = layer_of(relative, layers)
+        if own == "cmd":  # the mains see everything
+            continue
+        allowed = reach(layers, own) if own in layers else {own}
+        for number, line in enumerate(lines, 1):
+            match = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
+            if not match:
+                continue
+            included = Path(match.group(1))
+            target = layer_of(included, layers)
+            if not target or not (SOURCE / included).exists():
+                if not (path.parent / included).exists() and not (SOURCE / included).exists():
+                    problems.append(f"{relative}:{number}: {included} does not exist")
+                continue
+            if target not in allowed and target != own:
+                problems.append(f"{relative}:{number}: layer {own} may not include {included}")
+    for problem in problems:
+        print(problem)
+    print(f"{len(layers)} layers, {len(problems)} problems")
+    sys.exit(1 if problems else 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
