@@ -1,0 +1,58 @@
+// pull, load and import: a work directory, the module, then commit.
+#include "image/images_impl.h"
+#include "image/layer_store.h"
+
+namespace fermata::image {
+
+Result<TransferContext> Images::Impl::context(const std::string& work) const {
+  TransferContext context;
+  context.work_directory = work;
+  // A database that fails here fails again at commit, which reports it.
+  context.have_layer = [this](const std::string& chain) {
+    return exists("SELECT 1 FROM layers WHERE chain = ?", chain).value_or(false);
+  };
+  context.have_image = [this](const std::string& id) {
+    return exists("SELECT 1 FROM images WHERE id = ?", id).value_or(false);
+  };
+  return context;
+}
+
+Result<PullResult> Images::pull(const oci::Reference& reference, const PullOptions& options) {
+  TRY(Transfer * transfer, load_transfer());
+  TRY(const WorkDirectory work, WorkDirectory::create(impl_->root));
+  TRY(const TransferContext context, impl_->context(work.path()));
+  const std::string name = reference.canonical();
+  TRY(const FetchedImage image, transfer->pull(reference, options, context));
+  TRY(auto row, impl_->database->prepare(
+                    "SELECT 1 FROM image_names WHERE name = ? AND owner = ? AND image = ? AND digest = ?"));
+  row.bind(1, name).bind(2, impl_->owner).bind(3, image.id).bind(4, image.repo_digest);
+  TRY(const bool same, row.step());
+  if (!same) TRY(impl_->commit(image, {name}, work.path()));
+  return PullResult{image.id, image.repo_digest, same};
+}
+
+Result<std::vector<std::string>> Images::load(const std::string& path, const ProgressFn& progress) {
+  TRY(Transfer * transfer, load_transfer());
+  TRY(const WorkDirectory work, WorkDirectory::create(impl_->root));
+  TRY(const TransferContext context, impl_->context(work.path()));
+  TRY(const auto images, transfer->load(path, progress, context));
+  std::vector<std::string> loaded;
+  for (const FetchedImage& image : images) {
+    TRY(impl_->commit(image, image.names, work.path()));
+    for (const std::string& name : image.names) loaded.push_back(name);
+    if (image.names.empty()) loaded.push_back(image.id);
+  }
+  return loaded;
+}
+
+Result<std::string> Images::import_tar(const std::string& path, const ImportOptions& options) {
+  TRY(Transfer * transfer, load_transfer());
+  TRY(const WorkDirectory work, WorkDirectory::create(impl_->root));
+  TRY(const TransferContext context, impl_->context(work.path()));
+  TRY(const FetchedImage image, transfer->import_tar(path, options, context));
+  TRY(impl_->commit(image, options.name.empty() ? std::vector<std::string>{} : std::vector{options.name},
+                    work.path()));
+  return image.id;
+}
+
+}  // namespace fermata::image

@@ -1,0 +1,27 @@
+// What the parts of Images share.
+#pragma once
+
+#include "image/images.h"
+#include "image/transfer.h"
+
+namespace fermata::image {
+
+struct Images::Impl {
+  std::string root;
+  state::Database* database;
+  std::string owner;
+
+  std::string layers() const { return root + "/layers"; }
+  Result<bool> exists(const char* sql, const std::string& key) const;
+  Result<TransferContext> context(const std::string& work) const;
+  // Moves what was fetched into layers/ and writes the rows. `names` are canonical.
+  Result<void> commit(const FetchedImage& image, const std::vector<std::string>& names,
+                      const std::string& work);
+  // Layers that no image has: rows and directories. Call with lock_layers held.
+  Result<void> drop_unused_layers();
+};
+
+// Loads fermata-transfer.so from beside the running program, once.
+Result<Transfer*> load_transfer();
+
+}  // namespace fermata::image
