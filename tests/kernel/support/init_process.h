@@ -1,0 +1,200 @@
+// Drives fermata-init as the monitor does: standard streams, report socket, plan, slots, a child that execs
+// it.
+#pragma once
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/core/unique_fd.h"
+#include "base/files.h"
+#include "init/plan.h"
+#include "init/report.h"
+#include "runtime/defaults.h"
+#include "runtime/launch_plan.h"
+
+namespace fermata::test {
+
+// A directory with a layer that holds busybox, gone with the object.
+class BusyboxRoot {
+ public:
+  BusyboxRoot() {
+    char name[] = "/tmp/fermata-init-test-XXXXXX";
+    path_ = ::mkdtemp(name);
+    for (const char* directory : {"layers/base/bin", "layers/base/proc", "layers/base/dev", "layers/base/sys",
+                                  "layers/base/etc", "layers/base/tmp", "upper", "work", "root"})
+      std::filesystem::create_directories(path_ + "/" + directory);
+    std::filesystem::copy_file("/bin/busybox", layer() + "/bin/busybox");
+    for (const char* applet : {"sh",       "cat",  "ls",    "id",    "readlink", "stat", "mount",
+                               "umount",   "echo", "touch", "sleep", "tty",      "stty", "mkdir",
+                               "hostname", "head", "kill",  "true",  "unshare",  "grep", "chroot"})
+      std::filesystem::create_symlink("busybox", layer() + "/bin/" + applet);
+  }
+  ~BusyboxRoot() { EXPECT_TRUE(remove_tree(path_)); }
+  BusyboxRoot(const BusyboxRoot&) = delete;
+  BusyboxRoot& operator=(const BusyboxRoot&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::string layer() const { return path_ + "/layers/base"; }
+  // What docker would give `sh -c script`.
+  oci::RuntimeSpec spec(const std::string& script) const {
+    oci::RuntimeSpec spec;
+    spec.process.args = {"sh", "-c", script};
+    spec.process.env = {"PATH=/bin"};
+    const auto names = runtime::default_capabilities();
+    spec.process.capabilities = {names, names, {}, names, {}};
+    spec.overlay = oci::RuntimeSpec::Overlay{{"base"}, path_ + "/layers", path_ + "/upper", path_ + "/work"};
+    spec.mount_point = path_ + "/root";
+    using Type = oci::Namespace::Type;
+    spec.namespaces = {{Type::pid}, {Type::mount}, {Type::network}, {Type::ipc}, {Type::uts}, {Type::cgroup}};
+    spec.mounts = runtime::default_mounts(false);
+    spec.devices = runtime::default_devices();
+    spec.masked_paths = runtime::masked_paths();
+    spec.readonly_paths = runtime::readonly_paths();
+    return spec;
+  }
+
+ private:
+  std::string path_;
+};
+
+// One fermata-init and what becomes of it. Killed and reaped with the object.
+class InitProcess {
+ public:
+  explicit InitProcess(const runtime::LaunchPlan& plan) : plan_(plan) { start(); }
+  ~InitProcess() {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      ::waitpid(pid_, nullptr, 0);
+    }
+  }
+  InitProcess(const InitProcess&) = delete;
+  InitProcess& operator=(const InitProcess&) = delete;
+
+  int pid() const { return pid_; }
+  int master() const { return master_.get(); }
+  bool ready() const { return ready_; }
+  // After started(): the failed operation, if there was one.
+  const std::optional<init::Report>& failure() const { return failure_; }
+  std::string failed_operation() const {
+    if (!failure_) return "";
+    return failure_->op_index < plan_.descriptions.size() ? plan_.descriptions[failure_->op_index]
+                                                          : "no operation";
+  }
+
+  // Reads reports until execve has succeeded or something failed. True: it runs.
+  bool started() {
+    for (;;) {
+      init::Report report = {};
+      iovec bytes = {&report, sizeof report};
+      alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+      msghdr message = {};
+      message.msg_iov = &bytes;
+      message.msg_iovlen = 1;
+      message.msg_control = control;
+      message.msg_controllen = sizeof control;
+      const ssize_t got = ::recvmsg(reports_.get(), &message, MSG_CMSG_CLOEXEC);
+      if (got <= 0) return !failure_ && ready_;
+      if (report.kind == init::ReportKind::ready) ready_ = true;
+      if (report.kind == init::ReportKind::failed) failure_ = report;
+      if (report.kind == init::ReportKind::console) {
+        int fd = -1;
+        if (const cmsghdr* header = CMSG_FIRSTHDR(&message)) std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+        master_.reset(fd);
+      }
+    }
+  }
+  void close_reports() { reports_.reset(); }
+  // Everything on stdout and stderr to the end.
+  std::string output() {
+    if (master_) return read_terminal();
+    auto text = read_fd(output_.get());
+    return text ? *text : "";
+  }
+  // One chunk.
+  std::string some_output() {
+    char buffer[4096];
+    const ssize_t got = ::read(master_ ? master_.get() : output_.get(), buffer, sizeof buffer);
+    return got > 0 ? std::string(buffer, static_cast<std::size_t>(got)) : "";
+  }
+  // 0..255, 128 + signal.
+  int wait() {
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+ private:
+  static constexpr int kHigh = 300;  // above all that the child arranges
+
+  void start() {
+    int sockets[2], pipe_ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
+    ASSERT_EQ(::pipe2(pipe_ends, O_CLOEXEC), 0);
+    reports_.reset(sockets[0]);
+    output_.reset(pipe_ends[0]);
+    const UniqueFd theirs(sockets[1]), writer(pipe_ends[1]), null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    const UniqueFd plan(::memfd_create("plan", MFD_CLOEXEC));
+    ASSERT_TRUE(write_all(plan.get(), plan_.bytes));
+    std::vector<int> descriptors = {null.get(), writer.get(), writer.get(), theirs.get(), plan.get()};
+    descriptors.insert(descriptors.end(), plan_.slots.begin(), plan_.slots.end());
+    clone_args arguments = {};
+    arguments.exit_signal = SIGCHLD;
+    arguments.flags = plan_.new_pid_namespace ? CLONE_NEWPID : 0;
+    const UniqueFd own_pid_namespace(::open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC));
+    if (plan_.pid_namespace >= 0) {
+      ASSERT_EQ(::setns(plan_.pid_namespace, CLONE_NEWPID), 0);
+    }
+    pid_ = static_cast<int>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+    if (pid_ == 0) child(descriptors);
+    if (plan_.pid_namespace >= 0) {
+      ASSERT_EQ(::setns(own_pid_namespace.get(), CLONE_NEWPID), 0);
+    }
+    ASSERT_GT(pid_, 0);
+  }
+  [[noreturn]] static void child(const std::vector<int>& descriptors) {
+    for (std::size_t i = 0; i < descriptors.size(); ++i)
+      ::dup3(descriptors[i], kHigh + static_cast<int>(i), O_CLOEXEC);
+    for (std::size_t i = 0; i < descriptors.size(); ++i)
+      ::dup2(kHigh + static_cast<int>(i), static_cast<int>(i));
+    ::signal(SIGPIPE, SIG_IGN);  // as a monitor would; must not reach the container
+    // Left open on purpose: init has to make it close-on-exec.
+    ::dup2(0, 77);
+    ::execl(FERMATA_PROGRAMS "/fermata-init", "fermata-init", nullptr);
+    ::_exit(99);
+  }
+  std::string read_terminal() {
+    std::string text;
+    for (;;) {
+      const std::string chunk = some_output();  // EIO when the slave is closed
+      if (chunk.empty()) return text;
+      text += chunk;
+    }
+  }
+
+  runtime::LaunchPlan plan_;
+  int pid_ = -1;
+  UniqueFd reports_, output_, master_;
+  bool ready_ = false;
+  std::optional<init::Report> failure_;
+};
+
+}  // namespace fermata::test
