@@ -1,0 +1,28 @@
+// The way from a clone to fermata-init: what the child does before it execs.
+#pragma once
+
+#include <cstdint>
+
+#include "monitor/protocol.h"
+
+namespace fermata::monitor {
+
+// All descriptors are borrowed. `fds` in the order that init/plan.h lays down: 0-2, the report socket, the plan, the slots.
+struct ChildPlan {
+  int fds[5 + kMaxFds];
+  std::uint32_t fd_count = 0;
+  int program = -1;
+  int pid_namespace = -1;
+  bool new_pid = false;
+  int cgroup_v2 = -1;
+  int v1_procs[kMaxFds];
+  std::uint32_t v1_count = 0;
+  // Set when it failed before init took over.
+  int error = 0;
+  Stage stage = Stage::none;
+};
+
+// The child's pid (with `pidfd`), or 0: then plan.error and plan.stage say why, and no child is left.
+int start_child(ChildPlan& plan, int& pidfd);
+
+}  // namespace fermata::monitor
