@@ -1,0 +1,347 @@
+#include "cli/container_view.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/id.h"
+#include "base/text.h"
+#include "cli/human.h"
+#include "cli/unicode.h"
+
+namespace fermata::cli {
+namespace {
+
+using pod::ContainerInfo;
+using pod::ContainerState;
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::size_t kCommandWidth = 20;
+
+std::string command_text(const ContainerInfo& container, bool truncate) {
+  const std::string words = join(container.args, " ");
+  return json_quote(truncate ? ellipsis(words, kCommandWidth) : words);
+}
+
+// An image that was given by its id is shown as one.
+std::string image_text(const std::string& image, bool truncate) {
+  const bool prefixed = image.starts_with("sha256:");
+  const std::string digits = prefixed ? image.substr(7) : image;
+  const bool id = digits.size() == 64 && digits.find_first_not_of("0123456789abcdef") == std::string::npos;
+  return truncate && id ? short_id(digits) : image;
+}
+
+std::string labels_text(const std::map<std::string, std::string>& labels) {
+  std::string out;
+  for (const auto& [key, value] : labels) out += fmt::format("{}{}={}", out.empty() ? "" : ",", key, value);
+  return out;
+}
+
+std::string mount_name(const std::pair<std::string, pod::VolumeMount>& mount) {
+  return mount.second.kind == pod::VolumeMount::Kind::volume && !mount.second.source.empty()
+             ? mount.second.source
+             : mount.first;
+}
+
+std::string network_name(const ContainerInfo& container) {
+  const auto& net = container.config.net;
+  if (net.kind == "container") return "container:" + net.target;
+  return net.kind.empty() ? "bridge" : net.kind;
+}
+
+std::string mode_text(const pod::NamespaceMode& mode, std::string_view otherwise) {
+  if (mode.kind == "container") return "container:" + mode.target;
+  return mode.kind.empty() ? std::string(otherwise) : mode.kind;
+}
+
+Value labels_value(const std::map<std::string, std::string>& labels) {
+  Value::Members members;
+  for (const auto& [key, value] : labels) members.emplace_back(key, value);
+  return Value(std::move(members));
+}
+
+Value state(const ContainerInfo& container) {
+  return Value::object({
+      {"Status", to_string(container.state)},
+      {"Running", container.state == ContainerState::running},
+      {"Paused", false},
+      {"Restarting", false},
+      {"OOMKilled", container.oom_killed},
+      {"Dead", false},
+      {"Pid", container.pid},
+      {"ExitCode", container.exit_code},
+      {"Error", container.error},
+      {"StartedAt", rfc3339(container.started)},
+      {"FinishedAt", rfc3339(container.finished)},
+  });
+}
+
+// {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}, ...]}; exposed ones without a binding are null.
+Value port_bindings(const std::vector<network::PortMapping>& ports, const std::vector<std::string>& exposed,
+                    bool resolved) {
+  std::map<std::string, Value::List> bindings;
+  for (const auto& name : exposed) bindings[name];
+  for (const auto& port : ports) {
+    auto& list = bindings[fmt::format("{}/{}", port.container_port, port.protocol)];
+    const std::string number = port.host_port == 0 ? std::string() : fmt::format("{}", port.host_port);
+    const auto add = [&](const std::string& address) {
+      list.push_back(Value::object({{"HostIp", address}, {"HostPort", number}}));
+    };
+    if (!resolved || !port.host_ip.empty()) {
+      add(port.host_ip);
+    } else {
+      add("0.0.0.0");
+      add("::");
+    }
+  }
+  Value::Members members;
+  for (auto& [name, list] : bindings)
+    members.emplace_back(name, list.empty() ? Value() : Value(std::move(list)));
+  return Value(std::move(members));
+}
+
+Value config(const ContainerInfo& container) {
+  const pod::ContainerConfig& config = container.config;
+  Value::Members exposed, volumes;
+  for (const auto& port : container.exposed_ports) exposed.emplace_back(port, Value(Value::Members{}));
+  for (const auto& mount : config.mounts)
+    if (mount.kind == pod::VolumeMount::Kind::volume)
+      volumes.emplace_back(mount.destination, Value(Value::Members{}));
+  const bool foreground = config.attach_stdin;
+  return Value::object({
+      {"Hostname", config.hostname.empty() ? short_id(container.id) : config.hostname},
+      {"Domainname", config.domainname},
+      {"User", config.user},
+      {"AttachStdin", foreground},
+      {"AttachStdout", foreground},
+      {"AttachStderr", foreground},
+      {"ExposedPorts", std::move(exposed)},
+      {"Tty", config.terminal},
+      {"OpenStdin", config.stdin_open},
+      {"StdinOnce", config.attach_stdin},
+      {"Env", Value::strings(config.env)},
+      {"Cmd", config.command.empty() ? Value() : Value::strings(config.command)},
+      {"Image", config.image},
+      {"Volumes", volumes.empty() ? Value() : Value(std::move(volumes))},
+      {"WorkingDir", config.working_dir},
+      {"Entrypoint", config.entrypoint ? Value::strings(*config.entrypoint) : Value()},
+      {"Labels", labels_value(config.labels)},
+      {"StopSignal", container.stop_signal},
+      {"StopTimeout", config.stop_timeout ? Value(*config.stop_timeout) : Value()},
+  });
+}
+
+Value ulimits(const std::vector<pod::Ulimit>& limits) {
+  Value::List list;
+  for (const auto& limit : limits)
+    list.push_back(Value::object({{"Name", limit.name}, {"Hard", limit.hard}, {"Soft", limit.soft}}));
+  return Value(std::move(list));
+}
+
+// Docker knows a limit that is not set as 0.
+void append_resources(Value::Members& out, const pod::Resources& limits) {
+  out.emplace_back("Memory", limits.memory.value_or(0));
+  out.emplace_back("MemoryReservation", limits.memory_reservation.value_or(0));
+  out.emplace_back("MemorySwap", limits.memory_swap.value_or(0));
+  out.emplace_back("NanoCpus", static_cast<std::int64_t>(limits.cpus.value_or(0) * 1e9 + 0.5));
+  out.emplace_back("CpuShares", limits.cpu_shares.value_or(0));
+  out.emplace_back("CpusetCpus", limits.cpuset_cpus.value_or(""));
+  out.emplace_back("PidsLimit", limits.pids_limit ? Value(*limits.pids_limit) : Value());
+}
+
+Value device_list(const std::vector<std::string>& devices) {
+  Value::List list;
+  for (const auto& device : devices) {
+    const auto parts = split(device, ':');
+    list.push_back(Value::object(
+        {{"PathOnHost", parts[0]},
+         {"PathInContainer", parts.size() > 1 && parts[1].starts_with('/') ? parts[1] : parts[0]},
+         {"CgroupPermissions", parts.size() > 2 ? parts[2] : std::string_view("rwm")}}));
+  }
+  return Value(std::move(list));
+}
+
+Value binds(const pod::ContainerConfig& config) {
+  Value::List list;
+  for (const auto& mount : config.mounts)
+    if (mount.kind != pod::VolumeMount::Kind::tmpfs && !mount.source.empty())
+      list.emplace_back(fmt::format("{}:{}{}", mount.source, mount.destination, mount.readonly ? ":ro" : ""));
+  return list.empty() ? Value() : Value(std::move(list));
+}
+
+Value host_config(const ContainerInfo& container) {
+  const pod::ContainerConfig& config = container.config;
+  Value::Members tmpfs;
+  for (const auto& mount : config.mounts)
+    if (mount.kind == pod::VolumeMount::Kind::tmpfs) tmpfs.emplace_back(mount.destination, mount.options);
+  const auto list = [](const std::vector<std::string>& texts) {
+    return texts.empty() ? Value() : Value::strings(texts);
+  };
+  Value::Members out = {
+      {"Binds", binds(config)},
+      {"LogConfig",
+       Value::object({{"Type", config.log_driver},
+                      {"Config", Value::object({{"max-file", fmt::format("{}", config.log_max_files)},
+                                                {"max-size", fmt::format("{}", config.log_max_size)}})}})},
+      {"NetworkMode", mode_text(config.net, "bridge")},
+      {"PortBindings", port_bindings(config.ports, {}, false)},
+      {"RestartPolicy", Value::object({{"Name", "no"}, {"MaximumRetryCount", 0}})},
+      {"AutoRemove", config.auto_remove},
+      {"CapAdd", list(config.cap_add)},
+      {"CapDrop", list(config.cap_drop)},
+      {"CgroupnsMode", mode_text(config.cgroupns, "private")},
+      {"Dns", Value::strings(config.dns)},
+      {"DnsOptions", Value::strings(config.dns_options)},
+      {"DnsSearch", Value::strings(config.dns_search)},
+      {"ExtraHosts", list(config.extra_hosts)},
+      {"GroupAdd", list(config.groups)},
+      {"IpcMode", mode_text(config.ipc, container.infra ? "shareable" : "private")},
+      {"OomScoreAdj", config.oom_score_adj.value_or(0)},
+      {"PidMode", mode_text(config.pid, "")},
+      {"Privileged", config.privileged},
+      {"PublishAllPorts", config.publish_all},
+      {"ReadonlyRootfs", config.readonly_root},
+      {"SecurityOpt", list(config.security_opt)},
+      {"Tmpfs", std::move(tmpfs)},
+      {"UTSMode", mode_text(config.uts, "")},
+      {"ShmSize", config.shm_size.value_or(64u << 20)},
+      {"Sysctls", labels_value(config.sysctls)},
+      {"CgroupParent", ""},
+      {"Devices", device_list(config.devices)},
+      {"Ulimits", ulimits(config.ulimits)},
+      {"Init", config.init},
+  };
+  append_resources(out, config.resources);
+  return Value(std::move(out));
+}
+
+Value mounts(const ContainerInfo& container) {
+  Value::List list;
+  for (const auto& [host, mount] : container.mounts) {
+    constexpr const char* kTypes[] = {"bind", "volume", "tmpfs"};
+    Value::Members members = {{"Type", kTypes[static_cast<int>(mount.kind)]}};
+    if (mount.kind == pod::VolumeMount::Kind::volume) members.emplace_back("Name", mount.source);
+    members.emplace_back("Source", host);
+    members.emplace_back("Destination", mount.destination);
+    if (mount.kind == pod::VolumeMount::Kind::volume) members.emplace_back("Driver", "local");
+    members.emplace_back("Mode", mount.options);
+    members.emplace_back("RW", !mount.readonly);
+    members.emplace_back("Propagation",
+                         mount.kind == pod::VolumeMount::Kind::bind && mount.propagation.empty()
+                             ? "rprivate"
+                             : mount.propagation);
+    list.emplace_back(std::move(members));
+  }
+  return Value(std::move(list));
+}
+
+Value network_settings(const ContainerInfo& container) {
+  const network::Attachment net = container.network.value_or(network::Attachment{});
+  const bool attached = container.network.has_value();
+  const auto address = [&](std::initializer_list<std::pair<std::string, Value>> first) {
+    Value::Members members(first);
+    members.emplace_back("Gateway", net.ipv4_gateway);
+    members.emplace_back("IPAddress", net.ipv4);
+    members.emplace_back("IPPrefixLen", attached ? net.ipv4_prefix : 0);
+    members.emplace_back("IPv6Gateway", net.ipv6_gateway);
+    members.emplace_back("GlobalIPv6Address", net.ipv6);
+    members.emplace_back("GlobalIPv6PrefixLen", attached && !net.ipv6.empty() ? net.ipv6_prefix : 0);
+    members.emplace_back("MacAddress", net.mac);
+    return members;
+  };
+  Value::Members networks;
+  // Like docker, a container in another's network lists none of its own.
+  if (container.config.net.kind != "container")
+    networks.emplace_back(network_name(container), Value(address({})));
+  const bool running = container.state == ContainerState::running;
+  Value::Members all = address({{"Bridge", ""}, {"SandboxID", container.pod_id}});
+  all.emplace_back("Ports", running ? port_bindings(container.ports, container.exposed_ports, true)
+                                    : Value(Value::Members{}));
+  all.emplace_back("Networks", Value(std::move(networks)));
+  return Value(std::move(all));
+}
+
+}  // namespace
+
+std::string status_text(const ContainerInfo& container, std::int64_t now) {
+  switch (container.state) {
+    case ContainerState::created:
+      return "Created";
+    case ContainerState::running:
+      return "Up " + human_duration((now - container.started) / kSecond);
+    case ContainerState::removing:
+      return "Removal In Progress";
+    case ContainerState::exited:
+      break;
+  }
+  return fmt::format("Exited ({}) {} ago", container.exit_code,
+                     human_duration((now - container.finished) / kSecond));
+}
+
+Value container_row(const ContainerInfo& container, std::int64_t now, bool truncate) {
+  std::vector<std::string> mount_names;
+  std::int64_t volumes = 0;
+  for (const auto& mount : container.mounts) {
+    mount_names.push_back(truncate ? ellipsis(mount_name(mount), 15) : mount_name(mount));
+    volumes += mount.second.kind == pod::VolumeMount::Kind::volume ? 1 : 0;
+  }
+  const auto labels = container.config.labels;
+  auto label = Value::function([labels](const Value::List& arguments) -> Result<Value> {
+    if (arguments.size() != 1)
+      return fail(ErrorKind::invalid_argument, "wrong number of args for Label: want 1 got {}",
+                  arguments.size());
+    const auto found = labels.find(arguments[0].print());
+    return Value(found == labels.end() ? std::string() : found->second);
+  });
+  return Value::object({
+      {"Command", command_text(container, truncate)},
+      {"CreatedAt", local_time(container.created)},
+      {"ID", truncate ? short_id(container.id) : container.id},
+      {"Image", image_text(container.config.image, truncate)},
+      {"Labels", labels_text(labels)},
+      {"LocalVolumes", fmt::format("{}", volumes)},
+      {"Mounts", join(mount_names, ",")},
+      {"Names", container.name},
+      {"Networks", network_name(container)},
+      {"Owner", container.owner},
+      {"Pod", truncate ? short_id(container.pod_id) : container.pod_id},
+      {"Ports", container.state == ContainerState::running
+                    ? network::describe_ports(container.ports, container.exposed_ports)
+                    : ""},
+      {"RunningFor", human_duration((now - container.created) / kSecond) + " ago"},
+      {"State", to_string(container.state)},
+      {"Status", status_text(container, now)},
+      {"Label", label},
+  });
+}
+
+Value inspect_container(const ContainerInfo& container) {
+  const auto& args = container.args;
+  return Value::object({
+      {"Id", container.id},
+      {"Created", rfc3339(container.created)},
+      {"Path", args.empty() ? std::string() : args[0]},
+      {"Args", Value::strings(args.empty() ? args : std::vector<std::string>(args.begin() + 1, args.end()))},
+      {"State", state(container)},
+      {"Image", container.image_id},
+      {"ResolvConfPath", container.resolv_conf_path},
+      {"HostnamePath", container.hostname_path},
+      {"HostsPath", container.hosts_path},
+      {"LogPath", container.log_path},
+      {"Name", "/" + container.name},
+      {"RestartCount", container.restart_count},
+      {"Driver", "overlay"},
+      {"Platform", "linux"},
+      {"HostConfig", host_config(container)},
+      {"Mounts", mounts(container)},
+      {"Config", config(container)},
+      {"NetworkSettings", network_settings(container)},
+      {"Pod", container.pod_id},
+      {"Infra", container.infra},
+      {"Owner", container.owner},
+      {"CgroupPath", container.cgroup},
+      {"Warnings", Value::strings(container.warnings)},
+  });
+}
+
+}  // namespace fermata::cli

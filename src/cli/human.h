@@ -1,0 +1,29 @@
+// Times in words and in the forms docker prints, and the forms it reads.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace fermata::cli {
+
+// Seconds -> "Less than a second", "About a minute", "2 weeks".
+std::string human_duration(std::int64_t seconds);
+// ns of CLOCK_REALTIME.
+std::int64_t now();
+// ns -> "2026-11-21T11:47:46.123456789Z" (zeros at the end left out, as Go's RFC3339Nano); 0:
+// "0001-01-01T00:00:00Z".
+std::string rfc3339(std::int64_t time);
+// "2026-11-21 11:47:46 +0000 UTC", in the local zone.
+std::string local_time(std::int64_t time);
+// --since and --until: RFC 3339 (also a date alone, or without zone: local), Unix seconds with a fraction, or
+// a duration before `now`
+// ("10m", "1h30m"). -> ns.
+Result<std::int64_t> parse_time(std::string_view text, std::int64_t now);
+// Go's time.ParseDuration, ns: "1h30m", "1.5s", "100ms".
+std::optional<std::int64_t> parse_duration(std::string_view text);
+
+}  // namespace fermata::cli

@@ -1,0 +1,109 @@
+#include <gtest/gtest.h>
+
+#include "cli/container_view.h"
+#include "cli/image_view.h"
+#include "cli/table.h"
+
+namespace fermata::cli {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kNow = 1'500'000'000 * kSecond;
+
+pod::ContainerInfo web() {
+  pod::ContainerInfo info;
+  info.id = std::string(64, 'a');
+  info.name = "web";
+  info.owner = "cli";
+  info.config.image = "nginx";
+  info.config.labels = {{"role", "front"}};
+  info.args = {"/docker-entrypoint.sh", "nginx", "-g"};
+  info.state = pod::ContainerState::running;
+  info.pid = 42;
+  info.created = kNow - 400 * kSecond;
+  info.started = kNow - 300 * kSecond;
+  info.ports = {{.host_port = 8080, .container_port = 80},
+                {.host_ip = "127.0.0.1", .host_port = 81, .container_port = 81}};
+  info.exposed_ports = {"80/tcp", "443/tcp"};
+  info.network = network::Attachment{.ipv4 = "10.88.0.5", .mac = "02:00:00:00:00:01"};
+  return info;
+}
+
+std::string show(const Value& value, std::string_view format) {
+  const auto text = print_one(format, value);
+  return text ? *text : text.error().message();
+}
+
+TEST(ContainerView, Row) {
+  const Value row = container_row(web(), kNow, true);
+  EXPECT_EQ(show(row, "{{.ID}} {{.Command}} {{.Status}} {{.RunningFor}} {{.Label \"role\"}}"),
+            "aaaaaaaaaaaa \"/docker-entrypoint.…\" Up 5 minutes 6 minutes ago front");
+  EXPECT_EQ(show(container_row(web(), kNow, false), "{{len .ID}} {{.Command}}"),
+            "64 \"/docker-entrypoint.sh nginx -g\"");
+}
+
+TEST(ContainerView, Status) {
+  auto info = web();
+  info.state = pod::ContainerState::exited;
+  info.exit_code = 137;
+  info.finished = kNow - 7200 * kSecond;
+  EXPECT_EQ(status_text(info, kNow), "Exited (137) 2 hours ago");
+  info.state = pod::ContainerState::created;
+  EXPECT_EQ(status_text(info, kNow), "Created");
+}
+
+TEST(ContainerView, InspectHasDockersPlaces) {
+  const Value value = inspect_container(web());
+  EXPECT_EQ(show(value, "{{.Name}} {{.State.Pid}} {{.State.Running}} {{.Path}} {{index .Args 0}}"),
+            "/web 42 true /docker-entrypoint.sh nginx");
+  EXPECT_EQ(show(value, "{{.NetworkSettings.IPAddress}} {{.NetworkSettings.Networks.bridge.MacAddress}}"),
+            "10.88.0.5 02:00:00:00:00:01");
+  EXPECT_EQ(
+      show(value, "{{json .NetworkSettings.Ports}}"),
+      R"({"443/tcp":null,"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"},{"HostIp":"::","HostPort":"8080"}],)"
+      R"("81/tcp":[{"HostIp":"127.0.0.1","HostPort":"81"}]})");
+  EXPECT_EQ(show(value, "{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostPort}}"), "8080");
+  EXPECT_EQ(show(value, "{{.HostConfig.NetworkMode}} {{.Config.Labels.role}}"), "bridge front");
+}
+
+image::Image nginx() {
+  image::Image image;
+  image.id = "sha256:" + std::string(64, 'b');
+  image.names = {"docker.io/library/nginx:latest", "docker.io/library/nginx:1.27"};
+  image.repo_digests = {"docker.io/library/nginx@sha256:" + std::string(64, 'c')};
+  image.size = 12345678;
+  image.created = kNow - 14 * 86400 * kSecond;
+  return image;
+}
+
+std::string rows(const ImageListOptions& options) {
+  image::Image dangling;
+  dangling.id = "sha256:" + std::string(64, 'd');
+  const auto list = image_rows({nginx(), dangling}, options, kNow);
+  if (!list) return list.error().message();
+  std::string out;
+  for (const Value& row : *list)
+    out += show(row, "{{.Repository}}:{{.Tag}} {{.ID}} {{.CreatedSince}} {{.Size}};");
+  return out;
+}
+
+TEST(ImageView, ARowPerName) {
+  EXPECT_EQ(rows({}),
+            "nginx:latest bbbbbbbbbbbb 2 weeks ago 12.3MB;nginx:1.27 bbbbbbbbbbbb 2 weeks ago 12.3MB;"
+            "<none>:<none> dddddddddddd N/A 0B;");
+}
+
+TEST(ImageView, Filters) {
+  EXPECT_EQ(rows({.pattern = "nginx:1.27"}), "nginx:1.27 bbbbbbbbbbbb 2 weeks ago 12.3MB;");
+  EXPECT_EQ(rows({.filters = {{"dangling", "true"}}}), "<none>:<none> dddddddddddd N/A 0B;");
+  EXPECT_EQ(rows({.filters = {{"reference", "ngi*:l*"}}}), "nginx:latest bbbbbbbbbbbb 2 weeks ago 12.3MB;");
+  EXPECT_NE(rows({.filters = {{"colour", "red"}}}).find("invalid filter 'colour'"), std::string::npos);
+}
+
+TEST(ImageView, Inspect) {
+  EXPECT_EQ(show(inspect_image(nginx()), "{{index .RepoTags 0}} {{len .RepoDigests}} {{.Size}}"),
+            "nginx:latest 1 12345678");
+}
+
+}  // namespace
+}  // namespace fermata::cli
