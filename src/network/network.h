@@ -1,7 +1,9 @@
-// Pod networks: one bridge, an address pool, published ports; all without a daemon. rtnetlink(7), nftables over netlink.
+// Pod networks: one bridge, an address pool, published ports; all without a daemon. rtnetlink(7), nftables
+// over netlink.
 //
-// State is in the database (leases, ports), links and rules in the kernel; reconcile() brings them together. Concurrent
-// engines on one store are ordered by a lock file. Methods may be called from one thread at a time.
+// State is in the database (leases, ports), links and rules in the kernel; reconcile() brings them together.
+// Concurrent engines on one store are ordered by a lock file. Methods may be called from one thread at a
+// time.
 #pragma once
 
 #include <cstdint>
@@ -19,42 +21,43 @@
 namespace fermata::network {
 
 struct PortMapping {
-  std::string host_ip;              // "" every address, IPv4 and IPv6; else one address, IPv6 without brackets
-  std::uint16_t host_port = 0;      // 0: a free one is chosen
+  std::string host_ip;          // "" every address, IPv4 and IPv6; else one address, IPv6 without brackets
+  std::uint16_t host_port = 0;  // 0: a free one is chosen
   std::uint16_t container_port = 0;
   std::string protocol = "tcp";     // tcp, udp, sctp
+  std::uint16_t host_port_end = 0;  // not 0: a free one of host_port..host_port_end is chosen
   bool operator==(const PortMapping&) const = default;
 };
 
-// Docker's -p: [ip:][hostPort[-end]:]containerPort[-end][/proto]; "[::1]:8080:80". Ranges are expanded. Errors in docker's words:
-// "invalid containerPort: 80x", "invalid hostPort: 70000".
+// Docker's -p: [ip:][hostPort[-end]:]containerPort[-end][/proto]; "[::1]:8080:80". Ranges are expanded.
+// Errors in docker's words: "invalid containerPort: 80x", "invalid hostPort: 70000".
 Result<std::vector<PortMapping>> parse_publish(std::string_view text);
-// "0.0.0.0:8080->80/tcp, :::8080->80/tcp", sorted, runs of ports joined ("0.0.0.0:8000-8002->8000-8002/tcp"). `exposed`: "80/tcp" of
-// the image, shown without arrow when not published.
+// "0.0.0.0:8080->80/tcp, :::8080->80/tcp", sorted, runs of ports joined ("0.0.0.0:8000-8002->8000-8002/tcp").
+// `exposed`: "80/tcp" of the image, shown without arrow when not published.
 std::string describe_ports(const std::vector<PortMapping>& ports, const std::vector<std::string>& exposed);
 
 struct Options {
   std::string run_directory;        // lock file
   std::string bridge = "fermata0";  // at most 15 characters; also names the nftables table
   std::string ipv4_pool = "10.88.0.0/16";
-  std::string ipv6_pool = "";       // "": a ULA /64 derived once and kept in the database
+  std::string ipv6_pool = "";  // "": a ULA /64 derived once and kept in the database
 };
 
 // Ports bound to the host, before anything is made. Held by the caller until the monitor has them.
 struct Reservation {
-  std::vector<PortMapping> ports;   // with the chosen numbers
-  std::vector<UniqueFd> held;       // monitor::FdTag::port
-  std::vector<UniqueFd> relays;     // monitor::FdTag::relay, on [::1]
+  std::vector<PortMapping> ports;          // with the chosen numbers
+  std::vector<UniqueFd> held;              // monitor::FdTag::port
+  std::vector<UniqueFd> relays;            // monitor::FdTag::relay, on [::1]
   std::vector<std::uint16_t> relay_ports;  // container port of each relay
   std::vector<bool> relay_datagram;
 };
 
 struct Attachment {
-  std::string host_interface;       // veth's name on the host
-  std::string ipv4;                 // "10.88.0.5"
+  std::string host_interface;  // veth's name on the host
+  std::string ipv4;            // "10.88.0.5"
   int ipv4_prefix = 16;
   std::string ipv4_gateway;
-  std::string ipv6;                 // "" when the host has no IPv6
+  std::string ipv6;  // "" when the host has no IPv6
   int ipv6_prefix = 64;
   std::string ipv6_gateway;
   std::string mac;
@@ -74,12 +77,14 @@ class Network {
   Result<Attachment> attach(const std::string& pod, int network_namespace, const Reservation& reservation);
   // Only lo and the sysctls: --net=none.
   static Result<void> prepare_isolated(int network_namespace);
-  // Ends lease and ports. The veth dies with its namespace. Absent is success. Removes bridge and table after the last pod.
+  // Ends lease and ports. The veth dies with its namespace. Absent is success. Removes bridge and table after
+  // the last pod.
   Result<void> release(const std::string& pod);
   // Releases what belongs to pods that are not in `live`.
   Result<void> reconcile(const std::vector<std::string>& live);
   // The relay targets for monitor::HoldPorts.
-  static std::vector<monitor::RelayTarget> relay_targets(const Reservation& reservation, const Attachment& attachment);
+  static std::vector<monitor::RelayTarget> relay_targets(const Reservation& reservation,
+                                                         const Attachment& attachment);
 
  private:
   struct Impl;

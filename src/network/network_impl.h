@@ -1,0 +1,31 @@
+// What Network is made of; for its own source files.
+#pragma once
+
+#include "kernel/netlink.h"
+#include "network/host_bridge.h"
+#include "network/network.h"
+#include "network/records.h"
+
+namespace fermata::network {
+
+struct Sockets {
+  kernel::NetlinkSocket route;
+  kernel::NetlinkSocket netfilter;
+};
+
+struct Network::Impl {
+  state::Database* database;
+  Options options;
+
+  Result<Lease> record(const std::string& pod, const HostBridge& bridge, const Reservation& reservation,
+                       Sockets& sockets);
+  Result<void> ensure_rules(const HostBridge& bridge, const std::string& without, Sockets& sockets,
+                            std::vector<std::string>& warnings);
+  Result<void> publish(const std::string& pod, const HostBridge& bridge, Sockets& sockets);
+  Result<void> note_generation(Sockets& sockets);
+  Result<void> unpublish(const std::string& pod, Sockets& sockets);
+  Result<void> release(const std::string& pod, Sockets& sockets);
+  Result<void> take_down_if_unused(Sockets& sockets);
+};
+
+}  // namespace fermata::network

@@ -1,0 +1,108 @@
+#include "network/pod_link.h"
+
+#include <fmt/format.h>
+#include <linux/netlink.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/files.h"
+#include "kernel/network_namespace.h"
+
+namespace fermata::network {
+namespace {
+
+// /proc/sys/net shows the namespace of the thread that opens it.
+Result<void> apply_pod_sysctls() {
+  TRY(write_kernel_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"));
+  TRY(write_kernel_file("/proc/sys/net/ipv4/ping_group_range", "0 2147483647"));
+  // Addresses are ours to give, and one that waits for duplicates could not be used for its first second. A
+  // kernel without IPv6 has no such file.
+  if (::access("/proc/sys/net/ipv6", F_OK) == 0)
+    TRY(write_kernel_file("/proc/sys/net/ipv6/conf/default/accept_dad", "0"));
+  return {};
+}
+
+// The loopback interface has index 1 in every namespace.
+constexpr int kLoopback = 1;
+
+// Run in the pod's namespace. Enters, prepares, and leaves its socket there.
+Result<kernel::NetlinkSocket> open_inside(int network_namespace, bool apply) {
+  TRY(const kernel::NetworkNamespaceVisit visit, kernel::NetworkNamespaceVisit::enter(network_namespace));
+  if (apply) TRY(apply_pod_sysctls());
+  return kernel::NetlinkSocket::open(NETLINK_ROUTE);
+}
+
+Result<void> create_pair(kernel::NetlinkSocket& route, int network_namespace, const HostBridge& bridge,
+                         const kernel::IpAddress& address) {
+  const std::string name = host_interface_of(address);
+  const auto create = [&] {
+    kernel::NetlinkBatch batch;
+    kernel::add_veth(batch, {.host_name = name,
+                             .master = bridge.link,
+                             .peer_name = kPodInterface,
+                             .peer_namespace = network_namespace,
+                             .peer_mac = mac_of(address),
+                             .mtu = bridge.mtu});
+    kernel::set_hairpin(batch, name);
+    return route.execute(batch);
+  };
+  Result<void> created = create();
+  if (created || created.error().error_number() != EEXIST) return created;
+  // Of an earlier run of the same pod, whose namespace is dying or was never finished. Slow (30 ms), and
+  // rare.
+  kernel::NetlinkBatch batch;
+  kernel::delete_link(batch, name);
+  TRY(route.execute(batch));
+  return create();
+}
+
+Result<void> configure_ipv6(kernel::NetlinkSocket& inside, int link, const AddressPool& pool,
+                            const kernel::IpAddress& address) {
+  kernel::NetlinkBatch batch;
+  kernel::add_address(batch, link, pool.ipv6_of(address), pool.ipv6().prefix);
+  kernel::add_default_route(batch, link, pool.ipv6_of(pool.gateway()));
+  return inside.execute(batch);
+}
+
+}  // namespace
+
+std::string host_interface_of(const kernel::IpAddress& address) {
+  return fmt::format("veth{:02x}{:02x}{:02x}{:02x}", address.bytes[0], address.bytes[1], address.bytes[2],
+                     address.bytes[3]);
+}
+
+Result<void> prepare_namespace(int network_namespace) {
+  TRY(kernel::NetlinkSocket inside, open_inside(network_namespace, true));
+  kernel::NetlinkBatch batch;
+  kernel::set_link_up(batch, kLoopback);
+  return inside.execute(batch);
+}
+
+Result<int> attach_link(kernel::NetlinkSocket& route, int network_namespace, const HostBridge& bridge,
+                        const Lease& lease, std::vector<std::string>& warnings) {
+  TRY(kernel::NetlinkSocket inside, open_inside(network_namespace, true));
+  const std::string name = host_interface_of(lease.address);
+  int link = inside.link_index(kPodInterface);
+  if (link == 0) {
+    TRY(create_pair(route, network_namespace, bridge, lease.address));
+    link = inside.link_index(kPodInterface);
+  } else {
+    TRY(const int peer, kernel::peer_index(inside, link));
+    if (peer == 0 || peer != route.link_index(name))
+      return fail(ErrorKind::conflict, "the pod's network namespace has an '{}' that is not ours",
+                  kPodInterface);
+  }
+  kernel::NetlinkBatch batch;
+  kernel::set_link_up(batch, kLoopback);
+  kernel::set_link_up(batch, link);
+  kernel::add_address(batch, link, lease.address, bridge.pool.ipv4().prefix);
+  kernel::add_default_route(batch, link, bridge.pool.gateway());
+  TRY(inside.execute(batch));
+  if (bridge.pool.has_ipv6())
+    if (const Result<void> done = configure_ipv6(inside, link, bridge.pool, lease.address); !done)
+      warnings.push_back(fmt::format("the pod has no IPv6: {}", done.error().message()));
+  return route.link_index(name);
+}
+
+}  // namespace fermata::network
