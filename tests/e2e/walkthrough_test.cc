@@ -46,7 +46,9 @@ TEST_F(Walkthrough, ThePodAnswersOnEveryAddressOfThePublishedPort) {
   EXPECT_EQ(kJavaAnswer, http_soon("::1", port_));
   ASSERT_NE("", host_ipv4()) << "the host has no address";
   EXPECT_EQ(kJavaAnswer, http_soon(host_ipv4(), port_));
-  if (!host_ipv6().empty()) EXPECT_EQ(kJavaAnswer, http_soon(host_ipv6(), port_));
+  if (!host_ipv6().empty()) {
+    EXPECT_EQ(kJavaAnswer, http_soon(host_ipv6(), port_));
+  }
 }
 
 TEST_F(Walkthrough, AnotherContainerReachesThePortOnTheHostsAddress) {
