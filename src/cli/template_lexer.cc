@@ -38,6 +38,7 @@ class Lexer {
       // "{{- " trims the text before it; "{{-3}}" is a number.
       if (at_ + 1 < text_.size() && text_[at_] == '-' && is_space(text_[at_ + 1])) {
         ++at_;
+        if (text_.substr(at_ + 1).starts_with("/*")) ++at_;
         while (!plain.empty() && is_space(plain.back())) plain.remove_suffix(1);
       }
       add_text(plain);
@@ -55,16 +56,18 @@ class Lexer {
   void add(Kind kind, std::string text) {
     Token token{.kind = kind, .text = std::move(text), .space_before = space_};
     token.line = line(start_);
-    const std::size_t newline = text_.substr(0, std::min(start_, text_.size())).rfind('\n');
-    token.column = newline == std::string_view::npos ? start_ : start_ - newline - 1;
+    token.column = start_ - line_start_;
     tokens_.push_back(std::move(token));
     space_ = false;
   }
 
   // Positions only grow, so lines are counted once.
   std::size_t line(std::size_t position) {
-    for (; counted_ < position && counted_ < text_.size(); ++counted_)
-      if (text_[counted_] == '\n') ++line_;
+    for (; counted_ < position && counted_ < text_.size(); ++counted_) {
+      if (text_[counted_] != '\n') continue;
+      ++line_;
+      line_start_ = counted_ + 1;
+    }
     return line_;
   }
 
@@ -219,7 +222,7 @@ class Lexer {
   }
 
   std::string_view text_;
-  std::size_t at_ = 0, start_ = 0, counted_ = 0, line_ = 1;
+  std::size_t at_ = 0, start_ = 0, counted_ = 0, line_ = 1, line_start_ = 0;
   bool space_ = false;
   std::vector<Token> tokens_;
 };

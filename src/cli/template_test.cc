@@ -123,7 +123,7 @@ TEST(Template, DeepNestingIsRefused) {
   std::string text;
   for (int i = 0; i < 10000; ++i) text += "{{if true}}";
   EXPECT_NE(run(text).find("nested more than"), std::string::npos);
-  EXPECT_NE(run("{{" + std::string(10000, '(')).find("nested more than"), std::string::npos);
+  EXPECT_NE(run("{{" + std::string(10000, '(') + "}}").find("nested more than"), std::string::npos);
 }
 
 }  // namespace
