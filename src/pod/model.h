@@ -67,6 +67,7 @@ struct ContainerConfig {
   bool init = false;
   bool publish_all = false;
   std::vector<network::PortMapping> ports;
+  std::vector<std::string> expose;       // --expose: "80/tcp", beside those of the image
   std::vector<VolumeMount> mounts;
   NamespaceMode net, ipc, pid, uts, cgroupns;
   std::vector<std::string> extra_hosts;  // "name:address" (host-gateway allowed)

@@ -1,0 +1,191 @@
+// Creating a container: everything that can be refused is refused first, then one transaction writes its
+// rows. Its directories are made when it starts, so that a killed create leaves nothing half done.
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/id.h"
+#include "base/text.h"
+#include "oci/image_config.h"
+#include "oci/reference.h"
+#include "pod/config_check.h"
+#include "pod/container_spec.h"
+#include "pod/engine_impl.h"
+#include "pod/names.h"
+#include "pod/sharing.h"
+#include "pod/volumes.h"
+
+namespace fermata::pod {
+namespace {
+
+constexpr int kNameAttempts = 20;
+
+Result<void> check_machine(const ContainerConfig& config) {
+  const long cpus = ::sysconf(_SC_NPROCESSORS_ONLN);
+  if (config.resources.cpus.value_or(0) > static_cast<double>(cpus))
+    return fail(ErrorKind::invalid_argument,
+                "Range of CPUs is from 0.01 to {}.00, as there are only {} CPUs available", cpus, cpus);
+  return check_bind_sources(config.mounts);
+}
+
+std::string platform_warning(const oci::ImageConfig& image) {
+  const std::string host = oci::host_architecture();
+  if (image.architecture.empty() || image.architecture == host) return {};
+  const std::string os = image.os.empty() ? "linux" : image.os;
+  return fmt::format(
+      "The requested image's platform ({}/{}) does not match the detected host platform (linux/{}) and no "
+      "specific "
+      "platform was requested",
+      os, image.architecture + (image.variant.empty() ? "" : "/" + image.variant), host);
+}
+
+std::string host_name() {
+  utsname name = {};
+  ::uname(&name);
+  return name.nodename;
+}
+
+// The pod of a container that joins nobody's network.
+PodRow found_pod(const ContainerRow& container, bool infra) {
+  const ContainerConfig& config = container.config;
+  PodRow pod{
+      .id = random_id(), .name = container.name, .owner = container.owner, .created = container.created};
+  PodConfig& made = pod.config;
+  made.net = config.net.kind;
+  const bool joins_ipc = config.ipc.kind == "container" || config.ipc.kind == "none";
+  made.ipc = config.ipc.kind == "host" ? "host" : joins_ipc ? "none" : "pod";
+  made.uts = config.uts.kind == "host" ? "host" : "pod";
+  const bool host_names = made.uts == "host" || (made.net == "host" && config.hostname.empty());
+  made.hostname = host_names                ? host_name()
+                  : config.hostname.empty() ? short_id(container.id)
+                                            : config.hostname;
+  made.domainname = config.domainname;
+  if (made.net == "bridge") made.ports = config.ports;
+  if (made.net == "bridge" && config.publish_all) {
+    for (const std::string& exposed : container.runtime.resolved.exposed_ports) {
+      auto port = network::parse_publish(exposed);
+      if (!port) continue;  // an image's malformed EXPOSE publishes nothing
+      for (const auto& mapping : *port) made.ports.push_back(mapping);
+    }
+  }
+  made.extra_hosts = config.extra_hosts;
+  made.dns = config.dns;
+  made.dns_search = config.dns_search;
+  made.dns_options = config.dns_options;
+  if (config.shm_size) made.shm_size = *config.shm_size;
+  for (const auto& [name, value] : config.sysctls)
+    if (name.starts_with("net.")) made.net_sysctls[name] = value;
+  if (infra) made.infra = container.id;
+  return pod;
+}
+
+bool is_infra_image(const ContainerConfig& config, const image::Image& image) {
+  if (image.builtin_pause) return true;
+  const auto reference = oci::parse_reference(config.image);
+  return reference && image::is_pause_reference(*reference);
+}
+
+Result<std::string> choose_name(Store& store, const ContainerRow& container) {
+  if (!container.name.empty()) {
+    TRY(const std::string holder, store.name_holder(container.owner, container.name));
+    if (!holder.empty())
+      return fail(ErrorKind::conflict,
+                  "Conflict. The container name \"/{}\" is already in use by container \"{}\". You have to "
+                  "remove (or "
+                  "rename) that container to be able to reuse that name.",
+                  container.name, holder);
+    return container.name;
+  }
+  for (int attempt = 0; attempt < kNameAttempts; ++attempt) {
+    const std::string name = made_up_name(attempt);
+    TRY(const std::string holder, store.name_holder(container.owner, name));
+    if (holder.empty()) return name;
+  }
+  return fail(ErrorKind::conflict, "no free name was found: give one with --name");
+}
+
+// Rows of the volumes, and names for the anonymous ones.
+Result<void> insert_volumes(Store& store, ContainerRow& container) {
+  for (VolumeMount& mount : container.runtime.resolved.mounts) {
+    if (mount.kind != VolumeMount::Kind::volume) continue;
+    const bool anonymous = mount.source.empty();
+    if (anonymous) mount.source = random_id();
+    TRY(store.insert_volume(mount.source, container.owner, anonymous ? container.id : ""));
+  }
+  return {};
+}
+
+// Names become ids: a target may be renamed, and "--net=container:web" must not mean another 'web' later.
+Result<std::optional<PodRow>> resolve_targets(Engine::Impl& engine, ContainerConfig& config) {
+  Sharing sharing(engine);
+  std::optional<PodRow> joined;
+  if (config.net.kind == "container") {
+    TRY(auto target, sharing.running_target(config.net.target, "network"));
+    config.net.target = target.container.id;
+    joined = std::move(target.pod);
+  }
+  if (config.pid.kind == "container") {
+    TRY(const auto target, sharing.running_target(config.pid.target, "PID"));
+    config.pid.target = target.container.id;
+  }
+  if (config.ipc.kind == "container") {
+    // Opened to be refused now rather than at the start.
+    TRY(sharing.open_ipc(config.ipc.target));
+    TRY(const auto target, engine.find(config.ipc.target));
+    config.ipc.target = target.id;
+  }
+  return joined;
+}
+
+void add_warnings(ContainerRow& container, const oci::ImageConfig& image) {
+  auto& warnings = container.runtime.warnings;
+  if (auto warning = platform_warning(image); !warning.empty()) warnings.push_back(std::move(warning));
+  const auto& config = container.config;
+  if (config.net.kind == "host" && (!config.ports.empty() || config.publish_all))
+    warnings.emplace_back("Published ports are discarded when using host network mode");
+  if (config.net.kind == "none" && !config.ports.empty())
+    warnings.emplace_back("Published ports are discarded when using network mode none");
+}
+
+}  // namespace
+
+Result<std::string> Engine::Impl::create(ContainerConfig config) {
+  if (config.net.kind.empty() || config.net.kind == "default") config.net.kind = "bridge";
+  TRY(check_config(config));
+  TRY(check_machine(config));
+  TRY(container_capabilities(config));
+  TRY(const auto image, images_->find(config.image));
+  if (!image) return fail(ErrorKind::not_found, "No such image: {}", config.image);
+  ContainerRow container{
+      .id = random_id(), .name = config.name, .owner = options_.owner, .created = now_ns()};
+  TRY(container.runtime.resolved, resolve_image(config, image->config));
+  Resolved& resolved = container.runtime.resolved;
+  resolved.pause = image->builtin_pause;
+  resolved.layers = image->layers;
+  TRY(const auto joined, resolve_targets(*this, config));
+  config.image_id = image->id;
+  container.image = image->builtin_pause ? "" : image->id;
+  const bool infra = !joined && is_infra_image(config, *image);
+  container.config = std::move(config);
+  add_warnings(container, image->config);
+
+  TRY(auto transaction, state::Transaction::begin(*database_));
+  TRY(container.name, choose_name(store(), container));
+  container.config.name = container.name;
+  TRY(insert_volumes(store(), container));
+  if (joined) {
+    // It may have been removed since.
+    TRY(store().pod(joined->id));
+    container.pod = joined->id;
+  } else {
+    const PodRow pod = found_pod(container, infra);
+    TRY(store().insert(pod));
+    container.pod = pod.id;
+  }
+  TRY(const bool inserted, store().insert(container));
+  if (!inserted) return fail(ErrorKind::conflict, "the container name '{}' is in use", container.name);
+  TRY(transaction.commit());
+  return container.id;
+}
+
+}  // namespace fermata::pod

@@ -1,0 +1,160 @@
+#include "pod/engine.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "pod/engine_impl.h"
+
+namespace fermata::pod {
+namespace {
+
+constexpr const char* kDefaultRunRoot = "/run/fermata";
+
+// FNV-1a: stable over releases, which std::hash is not; names of cgroups and bridges come from it.
+std::string short_hash(std::string_view text) {
+  std::uint64_t hash = 14695981039346656037u;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  return fmt::format("{:06x}", hash & 0xffffff);
+}
+
+Result<std::string> own_directory() {
+  char path[4096];
+  const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
+  if (size < 0) return fail(errno, "find this program's directory through /proc/self/exe");
+  const std::string program(path, static_cast<std::size_t>(size));
+  return program.substr(0, program.rfind('/'));
+}
+
+// Relative ones would mean another directory to the monitor's event command.
+Result<std::string> absolute(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  if (path.starts_with('/')) return path;
+  char directory[4096];
+  if (::getcwd(directory, sizeof directory) == nullptr) return fail(errno, "find the current directory");
+  return fmt::format("{}/{}", directory, path);
+}
+
+}  // namespace
+
+const char* to_string(ContainerState state) {
+  switch (state) {
+    case ContainerState::created:
+      return "created";
+    case ContainerState::running:
+      return "running";
+    case ContainerState::exited:
+      return "exited";
+    case ContainerState::removing:
+      return "removing";
+  }
+  return "unknown";
+}
+
+Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(EngineOptions options) {
+  if (::geteuid() != 0)
+    return fail(ErrorKind::permission,
+                "permission denied: containers need root's namespaces, mounts and cgroups; run it as root, "
+                "such as with sudo");
+  auto impl = std::make_unique<Impl>();
+  TRY(options.root, absolute(options.root));
+  TRY(options.run_root, absolute(options.run_root));
+  if (options.programs.empty()) {
+    TRY(options.programs, own_directory());
+  }
+  TRY(make_directories(options.root, 0711));
+  TRY(make_directories(options.run_root + "/pods", 0711));
+  const bool default_run_root = options.run_root == kDefaultRunRoot;
+  const std::string suffix = default_run_root ? "" : "-" + short_hash(options.run_root);
+  impl->cgroup_parent_ = "fermata" + suffix;
+  impl->bridge_ = default_run_root ? "fermata0" : "fermata" + suffix;
+  TRY(auto database, state::Database::open(options.root + "/state.db"));
+  impl->database_ = std::make_unique<state::Database>(std::move(database));
+  impl->store_.emplace(*impl->database_);
+  TRY(auto images, image::Images::open(options.root, *impl->database_, options.owner));
+  impl->images_.emplace(std::move(images));
+  impl->options_ = std::move(options);
+  TRY(impl->reconcile());
+  return impl;
+}
+
+Result<ContainerRow> Engine::Impl::find(const std::string& reference) {
+  return store().find(reference, options_.see_all_owners ? "" : options_.owner);
+}
+
+Result<network::Network*> Engine::Impl::network() {
+  if (!network_) {
+    TRY(auto opened,
+        network::Network::open(*database_, {.run_directory = options_.run_root, .bridge = bridge_}));
+    network_.emplace(std::move(opened));
+  }
+  return &*network_;
+}
+
+Result<const kernel::CgroupMounts*> Engine::Impl::cgroup_mounts() {
+  if (!cgroup_mounts_) {
+    TRY(cgroup_mounts_, kernel::CgroupMounts::detect());
+  }
+  return &*cgroup_mounts_;
+}
+
+Result<FileLock> Engine::Impl::lock_pod(const std::string& pod) {
+  return FileLock::acquire(pod_lock_path(pod));
+}
+
+std::string Engine::Impl::container_cgroup(const PodRow& pod, const std::string& container) const {
+  // The pause process stays outside of the group that limits and kills.
+  if (pod.config.infra == container) return pod_cgroup(pod.id) + "/infra";
+  return fmt::format("{}/ctrs/{}", pod_cgroup(pod.id), container);
+}
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
+  TRY(auto impl, Impl::open(std::move(options)));
+  return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+}
+
+image::Images& Engine::images() { return impl_->images(); }
+Result<std::string> Engine::create(ContainerConfig config) { return impl_->create(std::move(config)); }
+SessionResult Engine::start(const std::string& container, const StreamSelection& streams) {
+  return impl_->start(container, streams);
+}
+Result<std::unique_ptr<Session>> Engine::attach(const std::string& container,
+                                                const StreamSelection& streams) {
+  return impl_->attach(container, streams);
+}
+SessionResult Engine::exec(const std::string& container, const ExecConfig& config,
+                           const StreamSelection& streams) {
+  return impl_->exec(container, config, streams);
+}
+Result<void> Engine::stop(const std::string& container, std::optional<int> timeout,
+                          const std::string& signal) {
+  return impl_->stop(container, timeout, signal);
+}
+Result<void> Engine::kill(const std::string& container, const std::string& signal) {
+  return impl_->kill(container, signal);
+}
+Result<int> Engine::wait(const std::string& container) { return impl_->wait(container); }
+Result<void> Engine::remove(const std::string& container, const RemoveOptions& options) {
+  return impl_->remove(container, options);
+}
+Result<void> Engine::resize(const std::string& container, std::uint32_t rows, std::uint32_t columns) {
+  return impl_->resize(container, rows, columns);
+}
+Result<ContainerInfo> Engine::inspect(const std::string& container) { return impl_->inspect(container); }
+Result<std::vector<ContainerInfo>> Engine::list(const ContainerFilter& filter) { return impl_->list(filter); }
+Result<void> Engine::logs(const std::string& container, const LogOptions& options,
+                          const std::function<bool(int stream, std::string_view bytes)>& line) {
+  return impl_->logs(container, options, line);
+}
+Result<EngineInfo> Engine::info() { return impl_->info(); }
+Result<std::vector<std::pair<std::string, std::string>>> Engine::images_in_use() {
+  TRY(auto used, impl_->store().images_in_use());
+  for (auto& [image, container] : used) container = container.substr(0, 12);
+  return used;
+}
+Result<void> Engine::handle_event(const std::string& pod) { return impl_->handle_event(pod); }
+
+}  // namespace fermata::pod

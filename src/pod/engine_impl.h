@@ -1,0 +1,129 @@
+// The engine's own state and the steps that its parts share. Internal to pod/; one file per group of methods.
+//
+// Order of locks: a pod's lock, then short transactions; two pods' locks are never held together. Whoever
+// makes a sandbox holds <run_root>/lock shared until the pod is `ready`, so that nobody removes the cgroup of
+// monitors under it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "image/images.h"
+#include "kernel/cgroup.h"
+#include "network/network.h"
+#include "pod/engine.h"
+#include "pod/file_lock.h"
+#include "pod/monitor_client.h"
+#include "pod/store.h"
+
+namespace fermata::pod {
+
+// A pod's monitor that answers, and what it has.
+struct LivePod {
+  MonitorClient client;
+  std::vector<monitor::Process> processes;
+
+  // The container's first process; nullptr if it was not launched in this run of the pod.
+  const monitor::Process* find(const std::string& container) const;
+  bool runs(const std::string& container) const;
+  bool anything_runs() const;
+  Result<void> refresh();
+};
+
+// How a container stands at this moment: the row, corrected by its monitor or its exit file.
+struct Present {
+  ContainerState state = ContainerState::created;
+  int pid = 0;
+};
+
+using SessionResult = tl::expected<std::unique_ptr<Session>, StartFailure>;
+
+class Engine::Impl {
+ public:
+  static Result<std::unique_ptr<Impl>> open(EngineOptions options);
+
+  // create.cc
+  Result<std::string> create(ContainerConfig config);
+  // start.cc
+  SessionResult start(const std::string& reference, const StreamSelection& streams);
+  Result<std::unique_ptr<Session>> attach(const std::string& reference, const StreamSelection& streams);
+  // exec.cc
+  SessionResult exec(const std::string& reference, const ExecConfig& config, const StreamSelection& streams);
+  // stop.cc
+  Result<void> stop(const std::string& reference, std::optional<int> timeout, const std::string& signal);
+  Result<void> kill(const std::string& reference, const std::string& signal);
+  Result<int> wait(const std::string& reference);
+  Result<void> resize(const std::string& reference, std::uint32_t rows, std::uint32_t columns);
+  // remove.cc
+  Result<void> remove(const std::string& reference, const RemoveOptions& options);
+  Result<void> remove_settled(const ContainerRow& container, bool volumes);
+  // query.cc
+  Result<ContainerInfo> inspect(const std::string& reference);
+  Result<std::vector<ContainerInfo>> list(const ContainerFilter& filter);
+  // logs.cc
+  Result<void> logs(const std::string& reference, const LogOptions& options,
+                    const std::function<bool(int, std::string_view)>& line);
+  // info.cc
+  Result<EngineInfo> info();
+  // events.cc
+  Result<void> handle_event(const std::string& pod);
+  // reconcile.cc
+  Result<void> reconcile();
+
+  image::Images& images() { return *images_; }
+  Store& store() { return *store_; }
+
+  // engine.cc
+  Result<ContainerRow> find(const std::string& reference);
+  Result<network::Network*> network();
+  Result<const kernel::CgroupMounts*> cgroup_mounts();
+  Result<FileLock> lock_pod(const std::string& pod);
+  std::string pod_lock_path(const std::string& pod) const {
+    return options_.run_root + "/pods/" + pod + ".lock";
+  }
+  std::string run_directory(const std::string& pod) const { return options_.run_root + "/pods/" + pod; }
+  std::string container_directory(const std::string& id) const { return options_.root + "/containers/" + id; }
+  std::string pod_cgroup(const std::string& pod) const { return cgroup_parent_ + "/" + pod; }
+  std::string container_cgroup(const PodRow& pod, const std::string& container) const;
+
+  // live.cc. nullopt: no monitor answers.
+  Result<std::optional<LivePod>> reach(const std::string& pod);
+  // Corrects row.state and row.runtime; `live` nullptr: there is no monitor.
+  Present present(ContainerRow& container, const LivePod* live) const;
+
+  // sandbox.cc. The caller holds the pod's lock. Makes all of it but the rows: pod.runtime is filled in.
+  Result<LivePod> make_sandbox(PodRow& pod);
+  // Ends the monitor, gives network and cgroups back, removes the run directory. Repeatable. False: a process
+  // was started meanwhile, nothing was done.
+  Result<bool> destroy_sandbox(const PodRow& pod, std::optional<LivePod> live);
+  // After the last pod: our empty groups.
+  Result<void> remove_common_groups();
+
+  // settle.cc. Under the pod's lock: records exits; ends the pod when nothing runs in it any more, or when
+  // its infra process has ended; removes --rm containers that have ended.
+  Result<void> settle_locked(const std::string& pod);
+  Result<void> settle(const std::string& pod);
+  // The same, unless somebody else works on the pod.
+  Result<void> settle_if_idle(const std::string& pod);
+
+  const EngineOptions& options() const { return options_; }
+  const std::string& cgroup_parent() const { return cgroup_parent_; }
+
+ private:
+  friend class Launcher;
+  EngineOptions options_;
+  std::string cgroup_parent_, bridge_;
+  std::unique_ptr<state::Database> database_;  // the others keep a reference to it
+  std::optional<Store> store_;
+  std::optional<image::Images> images_;
+  std::optional<network::Network> network_;
+  std::optional<kernel::CgroupMounts> cgroup_mounts_;
+};
+
+// Namespace sharing, in sharing.cc.
+// Whether others may join its IPC namespace: it says so, or it is an infra container that says nothing.
+bool ipc_is_shareable(const ContainerConfig& config, bool infra);
+
+}  // namespace fermata::pod

@@ -1,0 +1,163 @@
+// Another process in a running container.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+
+#include <array>
+
+#include "base/files.h"
+#include "base/id.h"
+#include "kernel/mounts.h"
+#include "pod/container_spec.h"
+#include "pod/engine_impl.h"
+#include "pod/launcher.h"
+#include "pod/sandbox.h"
+#include "pod/sharing.h"
+#include "runtime/defaults.h"
+#include "runtime/launch_plan.h"
+#include "runtime/user.h"
+
+namespace fermata::pod {
+namespace {
+
+constexpr int kCannotInvoke = 126;
+
+struct NamespaceFile {
+  const char* path;
+  std::uint32_t flag;
+};
+constexpr auto kNamespaces = std::to_array<NamespaceFile>({{"ns/mnt", CLONE_NEWNS},
+                                                           {"ns/net", CLONE_NEWNET},
+                                                           {"ns/ipc", CLONE_NEWIPC},
+                                                           {"ns/uts", CLONE_NEWUTS},
+                                                           {"ns/cgroup", CLONE_NEWCGROUP}});
+
+// Those in which the container differs from us: the monitor lives in the host's, as we do.
+std::uint32_t differing_namespaces(int pid) {
+  std::uint32_t flags = 0;
+  for (const auto& [path, flag] : kNamespaces) {
+    struct stat own = {}, other = {};
+    const bool known = ::stat(fmt::format("/proc/self/{}", path).c_str(), &own) == 0 &&
+                       ::stat(fmt::format("/proc/{}/{}", pid, path).c_str(), &other) == 0;
+    if (known && own.st_ino != other.st_ino) flags |= flag;
+  }
+  return flags;
+}
+
+Result<std::string> read_in_root(int root, const char* path) {
+  auto fd = kernel::open_in_root(root, path, O_RDONLY | O_NONBLOCK);
+  if (!fd) return std::string();
+  return read_fd(fd->get(), 1u << 20);
+}
+
+// The process to start, beside the container's own.
+Result<oci::Process> exec_process(const ContainerRow& container, const ExecConfig& config, int root,
+                                  const StreamSelection& streams) {
+  oci::Process process;
+  process.terminal = config.terminal;
+  process.console_rows = streams.rows;
+  process.console_columns = streams.columns;
+  process.args = config.command;
+  process.user = container.runtime.user;
+  process.env = merge_env(container.runtime.env, config.env);
+  if (config.terminal) process.env = merge_env({"TERM=xterm"}, process.env);
+  process.cwd = config.working_dir.empty() ? container.runtime.resolved.working_dir : config.working_dir;
+  if (!config.user.empty()) {
+    TRY(const std::string passwd, read_in_root(root, "/etc/passwd"));
+    TRY(const std::string group, read_in_root(root, "/etc/group"));
+    TRY(const auto user, runtime::resolve_user(config.user, passwd, group, container.config.groups));
+    process.user = user.user;
+    process.env = merge_env(std::move(process.env), {"HOME=" + user.home});
+    process.env = merge_env(std::move(process.env), config.env);
+  }
+  ContainerConfig rights = container.config;
+  rights.privileged = rights.privileged || config.privileged;
+  TRY(const auto capabilities, container_capabilities(rights));
+  process.capabilities = {.bounding = capabilities, .effective = capabilities, .permitted = capabilities};
+  for (const Ulimit& ulimit : container.config.ulimits)
+    process.rlimits.push_back({rlimit_type(ulimit.name), ulimit.soft, ulimit.hard});
+  TRY(const Security security, parse_security(container.config.security_opt));
+  process.no_new_privileges = security.no_new_privileges;
+  process.oom_score_adj = container.config.oom_score_adj;
+  return process;
+}
+
+Result<UniqueFd> exec_seccomp(const Engine::Impl& engine, const ContainerRow& container,
+                              const ExecConfig& config, const std::vector<std::string>& capabilities) {
+  TRY(const Security security, parse_security(container.config.security_opt));
+  if (container.config.privileged || config.privileged || security.seccomp_unconfined) return UniqueFd();
+  return security.seccomp_profile.empty()
+             ? runtime::default_seccomp(engine.options().root + "/cache", capabilities)
+             : runtime::seccomp_from_profile(security.seccomp_profile, capabilities);
+}
+
+struct PreparedExec {
+  LivePod live;
+  LaunchRequest request;
+  runtime::LaunchPlan plan;
+  std::vector<UniqueFd> kept;
+};
+
+Result<PreparedExec> prepare(Engine::Impl& engine, const ContainerRow& container, const ExecConfig& config,
+                             const StreamSelection& streams) {
+  if (config.command.empty()) return fail(ErrorKind::invalid_argument, "no exec command specified");
+  TRY(auto live, engine.reach(container.pod));
+  if (!live || !live->runs(container.id))
+    return fail(ErrorKind::conflict, "container {} is not running", container.id);
+  TRY(const PodRow pod, engine.store().pod(container.pod));
+  PreparedExec prepared{.live = std::move(*live), .request = {}, .plan = {}, .kept = {}};
+  const auto keep = [&](UniqueFd fd) {
+    prepared.kept.push_back(std::move(fd));
+    return prepared.kept.back().get();
+  };
+  const int pid = prepared.live.find(container.id)->pid;
+  UniqueFd pidfd(::pidfd_open(pid, 0));
+  if (!pidfd) return fail(errno, "open process {} of container {}", pid, container.name);
+  // The second question to the monitor proves that number, pidfd and files are of one process.
+  TRY(UniqueFd root, open_of_process(prepared.live, container.id, "root", O_PATH | O_DIRECTORY));
+  TRY(UniqueFd pid_namespace, open_of_process(prepared.live, container.id, "ns/pid", O_RDONLY));
+  TRY(const oci::Process process, exec_process(container, config, root.get(), streams));
+  TRY(UniqueFd seccomp, exec_seccomp(engine, container, config, process.capabilities.bounding));
+  const int seccomp_fd = seccomp ? keep(std::move(seccomp)) : -1;
+  const runtime::ExecTarget target{.pidfd = keep(std::move(pidfd)),
+                                   .pid_namespace = keep(std::move(pid_namespace)),
+                                   .namespaces = differing_namespaces(pid)};
+  TRY(prepared.plan, runtime::plan_exec(process, target, seccomp_fd));
+  TRY(const auto* mounts, engine.cgroup_mounts());
+  TRY(auto group, kernel::Cgroup::open(*mounts, engine.container_cgroup(pod, container.id)).open_handles());
+  TRY(UniqueFd init, open_program(engine.options().programs + "/fermata-init"));
+  prepared.request.id = random_hex(32);
+  prepared.request.container = container.id;
+  prepared.request.flags = monitor::kExec | (config.terminal ? monitor::kTerminal : 0) |
+                           (config.stdin_open ? monitor::kStdinOpen | monitor::kStdinOnce : 0);
+  prepared.request.init_program = keep(std::move(init));
+  prepared.request.group = std::move(group);
+  return prepared;
+}
+
+}  // namespace
+
+SessionResult Engine::Impl::exec(const std::string& reference, const ExecConfig& config,
+                                 const StreamSelection& streams) {
+  const auto failure = [](Error error, int exit_code) {
+    return tl::unexpected<StartFailure>(StartFailure{.exit_code = exit_code, .error = std::move(error)});
+  };
+  auto container = find(reference);
+  if (!container) return failure(std::move(container.error()), 125);
+  if (container->runtime.resolved.pause)
+    return failure(
+        Error(
+            ErrorKind::unsupported, 0,
+            fmt::format("container '{}' runs the built-in pause, which has no programs to execute: exec into "
+                        "a container that has joined it",
+                        container->name)),
+        kCannotInvoke);
+  auto prepared = prepare(*this, *container, config, streams);
+  if (!prepared) return failure(std::move(prepared.error()), 125);
+  return launch_process(prepared->live, prepared->plan, config.command, std::move(prepared->request),
+                        streams);
+}
+
+}  // namespace fermata::pod

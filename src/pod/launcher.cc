@@ -1,0 +1,336 @@
+#include "pod/launcher.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "image/images.h"
+#include "kernel/mounts.h"
+#include "pod/container_spec.h"
+#include "pod/devices.h"
+#include "pod/layered_file.h"
+#include "pod/sandbox.h"
+#include "pod/sharing.h"
+#include "pod/volumes.h"
+#include "runtime/defaults.h"
+#include "runtime/user.h"
+
+namespace fermata::pod {
+namespace {
+
+using Type = oci::Namespace::Type;
+
+constexpr const char* kInit = "/fermata-init";
+constexpr const char* kPause = "/pause";
+
+std::ptrdiff_t depth(const oci::Mount& mount) {
+  return std::count(mount.destination.begin(), mount.destination.end(), '/');
+}
+
+bool private_cgroup_namespace(const ContainerConfig& config, const kernel::CgroupMounts& mounts) {
+  // As docker: private on v2, the host's on v1 unless it is asked for.
+  if (config.cgroupns.kind.empty()) return mounts.pure_v2() && !config.privileged;
+  return config.cgroupns.kind == "private";
+}
+
+// Without CAP_SYS_RESOURCE a hard limit cannot be raised, setrlimit(2); the plan's step is optional then.
+bool may_raise_limits() {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return true;
+  const auto text = read_file("/proc/self/status", 1u << 16);
+  if (!text) return true;
+  const auto at = text->find("CapEff:\t");
+  if (at == std::string::npos) return true;
+  constexpr int kSysResource = 24;
+  const auto mask = parse_unsigned(std::string_view(*text).substr(at + 8, 16), 16);
+  return mask && (*mask >> kSysResource & 1) != 0;
+}
+
+int rlimit_number(const std::string& name) {
+  constexpr std::pair<std::string_view, int> kNumbers[] = {
+      {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
+      {"data", RLIMIT_DATA},         {"fsize", RLIMIT_FSIZE},
+      {"locks", RLIMIT_LOCKS},       {"memlock", RLIMIT_MEMLOCK},
+      {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
+      {"nofile", RLIMIT_NOFILE},     {"nproc", RLIMIT_NPROC},
+      {"rss", RLIMIT_RSS},           {"rtprio", RLIMIT_RTPRIO},
+      {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
+      {"stack", RLIMIT_STACK}};
+  for (const auto& [key, number] : kNumbers)
+    if (key == name) return number;
+  return -1;
+}
+
+}  // namespace
+
+int Launcher::keep(UniqueFd fd) {
+  kept_.push_back(std::move(fd));
+  return kept_.back().get();
+}
+
+void Launcher::join(oci::RuntimeSpec& spec, Type type, UniqueFd fd) {
+  spec.namespaces.push_back({.type = type, .fd = keep(std::move(fd))});
+}
+
+bool Launcher::user_mounts(std::string_view destination) const {
+  const auto& mounts = container_.runtime.resolved.mounts;
+  return std::any_of(mounts.begin(), mounts.end(),
+                     [&](const auto& mount) { return mount.destination == destination; });
+}
+
+std::vector<std::string> Launcher::layer_paths(bool with_upper) const {
+  std::vector<std::string> paths;
+  if (with_upper) paths.push_back(engine_.container_directory(container_.id) + "/upper");
+  const auto& layers = container_.runtime.resolved.layers;
+  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer)
+    paths.push_back(engine_.images().layers_directory() + "/" + *layer);
+  return paths;
+}
+
+Result<void> Launcher::resolve_process() {
+  const ContainerConfig& config = container_.config;
+  std::string passwd, group;
+  if (!container_.runtime.resolved.pause) {
+    const auto layers = layer_paths(true);
+    TRY(const auto passwd_file, read_layered_file(layers, "/etc/passwd"));
+    TRY(const auto group_file, read_layered_file(layers, "/etc/group"));
+    passwd = passwd_file.value_or("");
+    group = group_file.value_or("");
+  }
+  TRY(const auto user, runtime::resolve_user(container_.runtime.resolved.user, passwd, group, config.groups));
+  container_.runtime.user = user.user;
+  container_.runtime.env =
+      process_env(container_.runtime.resolved.env, pod_.config.hostname, user.home, config.terminal);
+  return {};
+}
+
+// The image's merged root as a detached mount, to fill a volume from; it ends with its descriptor.
+Result<UniqueFd> Launcher::open_image_root() {
+  const auto layers = layer_paths(false);
+  if (layers.empty()) return fail(ErrorKind::not_found, "the image has no layers");
+  if (layers.size() == 1) return open_file(layers[0], O_RDONLY | O_DIRECTORY);
+  const auto& names = container_.runtime.resolved.layers;
+  return open_merged_layers(engine_.images().layers_directory(), {names.rbegin(), names.rend()},
+                            engine_.options().run_root + "/rootfs");
+}
+
+Result<void> Launcher::open_root(oci::RuntimeSpec& spec) {
+  const Resolved& resolved = container_.runtime.resolved;
+  spec.mount_point = engine_.options().run_root + "/rootfs";
+  TRY(make_directories(spec.mount_point, 0700));
+  if (resolved.pause) {
+    std::vector<std::string> points;
+    for (const auto& mount : resolved.mounts) points.push_back(mount.destination);
+    TRY(UniqueFd root, make_pause_root(engine_.options().programs + kPause, points));
+    spec.root_tree = keep(std::move(root));
+    return {};
+  }
+  const std::string directory = engine_.container_directory(container_.id);
+  TRY(make_directories(directory + "/upper"));
+  TRY(make_directories(directory + "/work", 0700));
+  oci::RuntimeSpec::Overlay overlay{.lower = {resolved.layers.rbegin(), resolved.layers.rend()},
+                                    .layers_directory = engine_.images().layers_directory(),
+                                    .upper = directory + "/upper",
+                                    .work = directory + "/work"};
+  spec.overlay = std::move(overlay);
+  return {};
+}
+
+Result<void> Launcher::add_ipc(oci::RuntimeSpec& spec, UniqueFd pod_ipc, const UniqueFd& pod_mounts) {
+  const ContainerConfig& config = container_.config;
+  const auto attach = [&](UniqueFd tree) {
+    shm_.push_back({.destination = "/dev/shm",
+                    .type = "bind",
+                    .source = "shm",
+                    .options = {"rbind"},
+                    .tree = keep(std::move(tree))});
+  };
+  const bool wants_shm = !container_.runtime.resolved.pause && !user_mounts("/dev/shm");
+  switch (ipc_source(config, pod_.config)) {
+    case IpcSource::pod:
+      join(spec, Type::ipc, std::move(pod_ipc));
+      if (wants_shm) {
+        TRY(UniqueFd shm, clone_tree_in(pod_mounts.get(), "/shm"));
+        attach(std::move(shm));
+      }
+      break;
+    case IpcSource::own:
+      spec.namespaces.push_back({.type = Type::ipc});
+      if (wants_shm)
+        shm_.push_back({.destination = "/dev/shm",
+                        .type = "tmpfs",
+                        .source = "shm",
+                        .options = {"nosuid", "noexec", "nodev", "mode=1777",
+                                    fmt::format("size={}", config.shm_size.value_or(64u << 20))}});
+      break;
+    case IpcSource::bare:
+      spec.namespaces.push_back({.type = Type::ipc});
+      break;
+    case IpcSource::other: {
+      TRY(auto shared, Sharing(engine_).open_ipc(config.ipc.target));
+      if (shared.ipc_namespace) {
+        join(spec, Type::ipc, std::move(shared.ipc_namespace));
+        if (wants_shm && shared.shm) attach(std::move(shared.shm));
+        break;
+      }
+      [[fallthrough]];  // it has the host's
+    }
+    case IpcSource::host:
+      if (wants_shm) {
+        TRY(UniqueFd shm, kernel::clone_tree("/dev/shm", false));
+        TRY(kernel::set_mount_attributes(shm.get(), 0, 0, MS_PRIVATE, false));
+        attach(std::move(shm));
+      }
+      break;
+  }
+  return {};
+}
+
+Result<void> Launcher::add_namespaces(oci::RuntimeSpec& spec) {
+  const ContainerConfig& config = container_.config;
+  TRY(auto held, live_.client.namespaces());
+  spec.namespaces.push_back({.type = Type::mount});
+  if (held.net) join(spec, Type::network, std::move(held.net));
+  if (held.uts && config.uts.kind != "host") join(spec, Type::uts, std::move(held.uts));
+  TRY(add_ipc(spec, std::move(held.ipc), held.mount));
+  if (config.pid.kind == "container") {
+    TRY(UniqueFd pid, Sharing(engine_).open_pid_namespace(config.pid.target));
+    join(spec, Type::pid, std::move(pid));
+  } else if (config.pid.kind != "host") {
+    spec.namespaces.push_back({.type = Type::pid});
+  }
+  TRY(const auto* mounts, engine_.cgroup_mounts());
+  if (private_cgroup_namespace(config, *mounts)) spec.namespaces.push_back({.type = Type::cgroup});
+  return {};
+}
+
+Result<void> Launcher::add_mounts(oci::RuntimeSpec& spec) {
+  const Resolved& resolved = container_.runtime.resolved;
+  TRY(auto prepared,
+      prepare_mounts(engine_.options().root, resolved.mounts, [this] { return open_image_root(); }));
+  container_.runtime.mounts = std::move(prepared.applied);
+  for (UniqueFd& tree : prepared.trees) kept_.push_back(std::move(tree));
+  std::vector<oci::Mount> mounts = std::move(prepared.mounts);
+  if (!resolved.pause) {
+    for (const char* name : {"resolv.conf", "hostname", "hosts"}) {
+      const std::string destination = fmt::format("/etc/{}", name);
+      if (user_mounts(destination)) continue;
+      const std::string source = engine_.run_directory(pod_.id) + "/" + name;
+      TRY(UniqueFd tree, kernel::clone_tree(source, false));
+      TRY(kernel::set_mount_attributes(tree.get(), 0, 0, MS_PRIVATE, false));
+      mounts.push_back({.destination = destination,
+                        .type = "bind",
+                        .source = source,
+                        .options = {"rbind"},
+                        .tree = keep(std::move(tree)),
+                        .file_target = true});
+    }
+  }
+  // Outer ones first: a volume at /etc must not cover /etc/hosts.
+  std::stable_sort(mounts.begin(), mounts.end(),
+                   [](const auto& a, const auto& b) { return depth(a) < depth(b); });
+  spec.mounts.insert(spec.mounts.end(), shm_.begin(), shm_.end());
+  spec.mounts.insert(spec.mounts.end(), mounts.begin(), mounts.end());
+  return {};
+}
+
+Result<void> Launcher::make_group(const std::vector<AllowedDevice>& devices) {
+  TRY(const auto* mounts, engine_.cgroup_mounts());
+  TRY(auto group, kernel::Cgroup::create(*mounts, engine_.container_cgroup(pod_, container_.id)));
+  auto limits = make_limits(container_.config, devices);
+  auto applied = group.apply(limits);
+  if (!applied && limits.memory_swap_max && !container_.config.resources.memory_swap) {
+    // Not asked for, and many kernels do not account for swap.
+    limits.memory_swap_max.reset();
+    applied = group.apply(limits);
+    container_.runtime.warnings.emplace_back(
+        "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited "
+        "without swap.");
+  }
+  TRY(std::move(applied));
+  TRY(group_, group.open_handles());
+  if (limits.memory_max) oom_events_ = group.open_oom_events();
+  return {};
+}
+
+Result<void> Launcher::warn_of_limits() {
+  const ContainerConfig& config = container_.config;
+  auto& warnings = container_.runtime.warnings;
+  if ((config.ulimits.empty() && !config.oom_score_adj) || may_raise_limits()) return {};
+  for (const Ulimit& ulimit : config.ulimits) {
+    rlimit own = {};
+    if (::getrlimit(static_cast<__rlimit_resource>(rlimit_number(ulimit.name)), &own) != 0) continue;
+    if (ulimit.hard > own.rlim_max)
+      warnings.push_back(fmt::format(
+          "ulimit {}={}: the hard limit here is {}, and raising it needs CAP_SYS_RESOURCE: it stays as it is",
+          ulimit.name, ulimit.hard, own.rlim_max));
+  }
+  if (config.oom_score_adj) {
+    TRY(const std::string own, read_file("/proc/self/oom_score_adj", 64));
+    if (*config.oom_score_adj < parse_signed(trim(own)).value_or(0))
+      warnings.push_back(
+          fmt::format("oom_score_adj {}: lowering it below {} needs CAP_SYS_RESOURCE: it stays as it is",
+                      *config.oom_score_adj, trim(own)));
+  }
+  return {};
+}
+
+Result<void> Launcher::prepare(const StreamSelection& streams) {
+  ContainerConfig& config = container_.config;
+  const Resolved& resolved = container_.runtime.resolved;
+  const std::string directory = engine_.container_directory(container_.id);
+  TRY(make_directories(directory, 0710));
+  TRY(directory_, open_file(directory, O_RDONLY | O_DIRECTORY));
+  // Of the last run: from here on it speaks of this one.
+  if (::unlinkat(directory_.get(), monitor::kExitFile, 0) != 0 && errno != ENOENT)
+    return fail(errno, "remove '{}/{}'", directory, monitor::kExitFile);
+  TRY(resolve_process());
+
+  std::vector<AllowedDevice> devices;
+  if (config.privileged) devices = all_host_devices();
+  for (const std::string& text : config.devices) {
+    TRY(const DeviceRequest request, parse_device(text));
+    TRY(const auto found, find_devices(request));
+    devices.insert(devices.end(), found.begin(), found.end());
+  }
+  SpecInput input{.config = config,
+                  .resolved = resolved,
+                  .user = container_.runtime.user,
+                  .env = container_.runtime.env,
+                  .devices = {},
+                  .rows = streams.rows,
+                  .columns = streams.columns};
+  for (const auto& allowed : devices) input.devices.push_back(allowed.device);
+  oci::RuntimeSpec spec;
+  if (resolved.pause) {
+    spec = make_pause_spec(input);
+  } else {
+    TRY(spec, make_spec(input));
+  }
+  TRY(open_root(spec));
+  TRY(add_namespaces(spec));
+  TRY(add_mounts(spec));
+  TRY(const Security security, parse_security(config.security_opt));
+  if (!config.privileged && !security.seccomp_unconfined) {
+    const auto& capabilities = spec.process.capabilities.bounding;
+    TRY(UniqueFd program, security.seccomp_profile.empty()
+                              ? runtime::default_seccomp(engine_.options().root + "/cache", capabilities)
+                              : runtime::seccomp_from_profile(security.seccomp_profile, capabilities));
+    spec.seccomp_program = keep(std::move(program));
+  }
+  TRY(warn_of_limits());
+  TRY(plan_, runtime::plan_container(spec));
+  for (const std::string& skipped : plan_.skipped) container_.runtime.warnings.push_back(skipped);
+  TRY(make_group(devices));
+  TRY(init_program_, open_program(engine_.options().programs + kInit));
+  return {};
+}
+
+}  // namespace fermata::pod

@@ -1,0 +1,62 @@
+// Starting one container in a sandbox that stands: volumes, root, cgroup, spec, plan, and the monitor's
+// launch.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pod/container_spec.h"
+#include "pod/engine_impl.h"
+#include "runtime/launch_plan.h"
+
+namespace fermata::pod {
+
+class Launcher {
+ public:
+  // The caller holds the pod's lock; the container does not run. `pod_is_new`: its rows are not written yet.
+  Launcher(Engine::Impl& engine, PodRow& pod, LivePod& live, ContainerRow& container)
+      : engine_(engine), pod_(pod), live_(live), container_(container) {}
+
+  // Opens and computes all that the launch needs. Nothing runs yet, and no row is written.
+  Result<void> prepare(const StreamSelection& streams);
+  // After the rows were written: the process. Detached without streams (nullptr).
+  SessionResult launch(const StreamSelection& streams);
+
+ private:
+  Result<void> resolve_process();
+  Result<void> open_root(oci::RuntimeSpec& spec);
+  Result<void> add_namespaces(oci::RuntimeSpec& spec);
+  Result<void> add_ipc(oci::RuntimeSpec& spec, UniqueFd pod_ipc, const UniqueFd& pod_mounts);
+  Result<void> add_mounts(oci::RuntimeSpec& spec);
+  Result<void> make_group(const std::vector<AllowedDevice>& devices);
+  Result<void> warn_of_limits();
+  Result<UniqueFd> open_image_root();
+  std::vector<std::string> layer_paths(bool with_upper) const;
+  void join(oci::RuntimeSpec& spec, oci::Namespace::Type type, UniqueFd fd);
+  int keep(UniqueFd fd);
+  bool user_mounts(std::string_view destination) const;
+
+  Engine::Impl& engine_;
+  PodRow& pod_;
+  LivePod& live_;
+  ContainerRow& container_;
+
+  std::vector<UniqueFd> kept_;  // what spec and plan borrow
+  std::vector<oci::Mount> shm_;
+  runtime::LaunchPlan plan_;
+  UniqueFd init_program_, directory_, oom_events_;
+  kernel::Cgroup::Handles group_;
+};
+
+// What a monitor's failed launch means to the user.
+StartFailure launch_failure(const runtime::LaunchPlan& plan, const std::vector<std::string>& args,
+                            const monitor::Reply& reply);
+
+// Plan and descriptors to the monitor. The connection becomes the session when there are streams; `live`
+// serves on otherwise.
+SessionResult launch_process(LivePod& live, const runtime::LaunchPlan& plan,
+                             const std::vector<std::string>& args, LaunchRequest request,
+                             const StreamSelection& streams);
+
+}  // namespace fermata::pod

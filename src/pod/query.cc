@@ -1,0 +1,136 @@
+// `inspect` and `ps`: rows, corrected by what the monitors say. Pods that are found at rest are ended on the
+// way.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/id.h"
+#include "base/text.h"
+#include "oci/reference.h"
+#include "pod/engine_impl.h"
+#include "pod/list_filter.h"
+
+namespace fermata::pod {
+namespace {
+
+ContainerInfo describe(Engine::Impl& engine, const ContainerRow& row, const PodRow& pod, const Present& now) {
+  const ContainerRuntime& runtime = row.runtime;
+  const bool running = now.state == ContainerState::running;
+  ContainerInfo info{.id = row.id,
+                     .name = row.name,
+                     .owner = row.owner,
+                     .pod_id = row.pod,
+                     .config = row.config,
+                     .image_id = row.config.image_id,
+                     .args = runtime.resolved.args,
+                     .state = now.state,
+                     .pid = now.pid,
+                     .exit_code = running ? 0 : runtime.exit_code,
+                     .oom_killed = runtime.oom_killed,
+                     .error = running ? "" : runtime.error,
+                     .created = row.created,
+                     .started = runtime.started,
+                     .finished = running ? 0 : runtime.finished,
+                     .infra = pod.config.infra == row.id,
+                     .exposed_ports = runtime.resolved.exposed_ports,
+                     .mounts = runtime.mounts,
+                     .warnings = runtime.warnings,
+                     .stop_signal = runtime.resolved.stop_signal,
+                     .restart_count = runtime.restart_count,
+                     .cgroup = engine.container_cgroup(pod, row.id)};
+  // Ports and addresses are shown where they were asked for, as docker does: a joined container has none of
+  // its own.
+  const bool own_network = row.config.net.kind == "bridge";
+  if (running && own_network) {
+    info.ports = pod.runtime.ports;
+    info.network = pod.runtime.network;
+  }
+  if (running)
+    info.warnings.insert(info.warnings.end(), pod.runtime.warnings.begin(), pod.runtime.warnings.end());
+  if (row.config.log_driver != "none")
+    info.log_path = engine.container_directory(row.id) + "/" + monitor::kLogFile;
+  if (running && !runtime.resolved.pause) {
+    const std::string directory = engine.run_directory(row.pod);
+    info.resolv_conf_path = directory + "/resolv.conf";
+    info.hosts_path = directory + "/hosts";
+    info.hostname_path = directory + "/hostname";
+  }
+  return info;
+}
+
+// Pods and their monitors, each asked once.
+class Pods {
+ public:
+  explicit Pods(Engine::Impl& engine) : engine_(engine) {}
+
+  struct Known {
+    PodRow row;
+    std::optional<LivePod> live;
+  };
+  Result<Known*> get(const std::string& id) {
+    if (const auto found = known_.find(id); found != known_.end()) return &found->second;
+    TRY(auto row, engine_.store().pod(id));
+    Known known{.row = std::move(row), .live = {}};
+    // No monitor answers for a pod that is not ready, save a half-made one, which has no container to show.
+    if (known.row.ready) {
+      TRY(known.live, engine_.reach(id));
+    }
+    return &known_.emplace(id, std::move(known)).first->second;
+  }
+  void forget() { known_.clear(); }
+  // Ready pods in which nothing runs.
+  std::vector<std::string> at_rest() const {
+    std::vector<std::string> ids;
+    for (const auto& [id, known] : known_)
+      if (known.row.ready && (!known.live || !known.live->anything_runs())) ids.push_back(id);
+    return ids;
+  }
+
+ private:
+  Engine::Impl& engine_;
+  std::map<std::string, Known> known_;
+};
+
+}  // namespace
+
+Result<ContainerInfo> Engine::Impl::inspect(const std::string& reference) {
+  TRY(auto container, find(reference));
+  Pods pods(*this);
+  TRY(auto* pod, pods.get(container.pod));
+  if (!pods.at_rest().empty()) {
+    TRY(settle_if_idle(container.pod));
+    // With --rm it may be gone now.
+    TRY(container, store().container(container.id));
+    TRY(pod->row, store().pod(container.pod));
+    if (!pod->row.ready) pod->live.reset();
+  }
+  const Present now = present(container, pod->live ? &*pod->live : nullptr);
+  return describe(*this, container, pod->row, now);
+}
+
+Result<std::vector<ContainerInfo>> Engine::Impl::list(const ContainerFilter& filter) {
+  TRY(const auto conditions, ListFilter::parse(filter));
+  const std::string owner = options_.see_all_owners ? "" : options_.owner;
+  TRY(auto rows, store().containers(owner));
+  Pods pods(*this);
+  for (const ContainerRow& row : rows) TRY(pods.get(row.pod));
+  if (const auto resting = pods.at_rest(); !resting.empty()) {
+    for (const std::string& id : resting) TRY(settle_if_idle(id));
+    TRY(rows, store().containers(owner));
+    pods.forget();
+  }
+  std::vector<ContainerInfo> found;
+  for (ContainerRow& row : rows) {
+    auto pod = pods.get(row.pod);
+    if (!pod) continue;  // removed while we looked
+    const Present now = present(row, (*pod)->live ? &*(*pod)->live : nullptr);
+    if (!filter.infra && (*pod)->row.config.infra_made && (*pod)->row.config.infra == row.id) continue;
+    ContainerInfo info = describe(*this, row, (*pod)->row, now);
+    if (conditions.matches(info)) found.push_back(std::move(info));
+    if (filter.last && found.size() == *filter.last) break;
+  }
+  return found;
+}
+
+}  // namespace fermata::pod

@@ -1,0 +1,84 @@
+// Removing a container: marked first, then its directories, then its row. A killed removal is finished by the
+// next command, volumes included.
+#include <fmt/format.h>
+
+#include "base/files.h"
+#include "pod/engine_impl.h"
+#include "pod/volumes.h"
+
+namespace fermata::pod {
+
+// The caller holds the pod's lock, and the container does not run.
+Result<void> Engine::Impl::remove_settled(const ContainerRow& given, bool volumes) {
+  ContainerRow container = given;
+  TRY(const auto anonymous, store().anonymous_volumes(container.id));
+  std::int64_t intent = 0;
+  {
+    // Not durable on disk on purpose: after a power cut the row may be back without its directory, and is
+    // removed again.
+    TRY(auto transaction, state::Transaction::begin(*database_));
+    container.state = ContainerState::removing;
+    TRY(store().update_state(container));
+    TRY(intent, store().add_intent("remove", container.id, volumes));
+    TRY(transaction.commit());
+  }
+  auto pod = store().pod(container.pod);
+  if (pod) {
+    TRY(const auto* mounts, cgroup_mounts());
+    const auto group = kernel::Cgroup::open(*mounts, container_cgroup(*pod, container.id));
+    if (pod->ready && group.exists()) TRY(group.remove());
+  }
+  TRY(remove_tree(container_directory(container.id)));
+  if (volumes)
+    for (const std::string& volume : anonymous) TRY(remove_tree(volume_directory(options_.root, volume)));
+
+  TRY(auto transaction, state::Transaction::begin(*database_));
+  if (volumes)
+    for (const std::string& volume : anonymous) TRY(store().remove_volume(volume));
+  TRY(store().orphan_volumes(container.id));
+  TRY(store().remove_container(container.id));
+  if (pod && pod->config.infra == container.id) {
+    // Its members cannot be without a PID 1 that never comes back, but their network can.
+    pod->config.infra.clear();
+    TRY(store().update(*pod));
+  }
+  TRY(store().remove_pod_if_empty(container.pod));
+  TRY(store().remove_intent(intent));
+  return transaction.commit();
+}
+
+Result<void> Engine::Impl::remove(const std::string& reference, const RemoveOptions& options) {
+  TRY(auto container, find(reference));
+  TRY(auto live, reach(container.pod));
+  if (live && live->runs(container.id)) {
+    if (!options.force)
+      return fail(ErrorKind::conflict,
+                  "cannot remove container \"/{}\": container is running: stop the container before removing "
+                  "or force "
+                  "remove",
+                  container.name);
+    // Somebody else's kill is as good; a failure shows below, where it still runs.
+    (void)live->client.signal(container.id, 9);
+    TRY(const PodRow pod, store().pod(container.pod));
+    TRY(const auto* mounts, cgroup_mounts());
+    const auto group = kernel::Cgroup::open(*mounts, container_cgroup(pod, container.id));
+    if (group.exists()) TRY(group.kill_all());
+    (void)live->client.wait(container.id);
+  }
+  live.reset();
+  {
+    TRY(const auto lock, lock_pod(container.pod));
+    TRY(settle_locked(container.pod));
+    const auto again = store().container(container.id);
+    if (again) {
+      TRY(const auto now, reach(container.pod));
+      if (now && now->runs(container.id))
+        return fail(ErrorKind::conflict, "container \"/{}\" was started again meanwhile", container.name);
+      TRY(remove_settled(*again, options.volumes));
+    }
+    if (!store().pod(container.pod)) lock.remove_file();
+  }
+  return remove_common_groups();
+}
+
+}  // namespace fermata::pod

@@ -1,0 +1,174 @@
+// A pod's sandbox: its monitor, the namespaces that holds, the network, the files. Made whole or not at all.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "base/files.h"
+#include "base/id.h"
+#include "kernel/network_namespace.h"
+#include "pod/engine_impl.h"
+#include "pod/monitor_process.h"
+#include "pod/network_files.h"
+
+namespace fermata::pod {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kMonitorPatience{2000};   // to exit once it was told to
+constexpr milliseconds kProcessPatience{10000};  // for killed processes to be gone
+
+// Waits for a process's end. False: not in time.
+bool wait_gone(int pidfd, milliseconds timeout) {
+  pollfd gone = {.fd = pidfd, .events = POLLIN, .revents = 0};
+  int ready = 0;
+  do ready = ::poll(&gone, 1, static_cast<int>(timeout.count()));
+  while (ready < 0 && errno == EINTR);
+  return ready > 0;
+}
+
+std::uint32_t namespaces_of(const PodConfig& config) {
+  std::uint32_t flags = 0;
+  if (config.net != "host") flags |= CLONE_NEWNET;
+  if (config.ipc == "pod") flags |= CLONE_NEWIPC;
+  if (config.uts != "host") flags |= CLONE_NEWUTS;
+  return flags;
+}
+
+// A monitor that was told to end, or is of no use: it must be gone before its groups can be.
+Result<void> end_monitor(MonitorClient& client, bool by_force) {
+  TRY(const int pid, client.monitor_pid());
+  // It still holds our connection, so the number is its own.
+  UniqueFd pidfd(::pidfd_open(pid, 0));
+  if (!pidfd) return errno == ESRCH ? Result<void>() : fail(errno, "open monitor {}", pid);
+  if (by_force && ::pidfd_send_signal(pidfd.get(), SIGKILL, nullptr, 0) != 0 && errno != ESRCH)
+    return fail(errno, "end monitor {}", pid);
+  if (!by_force) TRY(client.end());
+  if (!wait_gone(pidfd.get(), kMonitorPatience))
+    return fail(ErrorKind::unavailable, "monitor {} does not end", pid);
+  return {};
+}
+
+Result<void> remove_group(const kernel::CgroupMounts& mounts, const std::string& path) {
+  const auto group = kernel::Cgroup::open(mounts, path);
+  if (!group.exists()) return {};
+  // Empty as a rule. What a container left behind (a daemon that survived its parent) goes now.
+  TRY(const auto members, group.processes());
+  if (!members.empty()) {
+    TRY(group.kill_all());
+    TRY(const bool empty, group.wait_empty(kProcessPatience));
+    if (!empty) return fail(ErrorKind::unavailable, "killed processes of cgroup '{}' do not end", path);
+  }
+  return group.remove();
+}
+
+Result<void> set_net_sysctls(const std::map<std::string, std::string>& sysctls, int network_namespace) {
+  if (sysctls.empty()) return {};
+  // /proc/sys/net shows the namespace of the thread that looks at it.
+  TRY(const auto visit, kernel::NetworkNamespaceVisit::enter(network_namespace));
+  for (const auto& [name, value] : sysctls) {
+    std::string path = name;
+    std::replace(path.begin(), path.end(), '.', '/');
+    if (auto written = write_kernel_file("/proc/sys/" + path, value); !written)
+      return fail_with(std::move(written.error()), fmt::format("sysctl '{}'", name));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<LivePod> Engine::Impl::make_sandbox(PodRow& pod) {
+  TRY(const auto* mounts, cgroup_mounts());
+  const bool bridged = pod.config.net == "bridge";
+  network::Reservation reservation;
+  // Before anything is made: a port in use leaves nothing behind.
+  if (bridged) {
+    TRY(auto* net, network());
+    TRY(reservation, net->reserve(pod.id, pod.config.ports));
+  }
+  const std::string directory = run_directory(pod.id);
+  TRY(make_directories(directory, 0711));
+  {
+    TRY(const auto group, kernel::Cgroup::create(*mounts, cgroup_parent_ + "/monitors"));
+    TRY(const auto handles, group.open_handles());
+    const std::vector<std::string> event_command = {options_.programs + "/fermata",
+                                                    "--root",
+                                                    options_.root,
+                                                    "--run-root",
+                                                    options_.run_root,
+                                                    "__event",
+                                                    pod.id};
+    TRY(spawn_monitor(directory, event_command, handles, options_.programs + "/fermata-monitor"));
+  }
+  TRY(auto client, MonitorClient::connect(directory));
+  if (!client) return fail(ErrorKind::unavailable, "the monitor of pod {} ended at once", short_id(pod.id));
+  TRY(const auto namespaces, client->setup(namespaces_of(pod.config), pod.config.shm_size,
+                                           pod.config.uts == "host" ? "" : pod.config.hostname));
+  pod.runtime = {.network = {}, .ports = {}, .cgroup = pod_cgroup(pod.id), .warnings = {}};
+  if (bridged) {
+    TRY(auto* net, network());
+    TRY(pod.runtime.network, net->attach(pod.id, namespaces.net.get(), reservation));
+    pod.runtime.ports = reservation.ports;
+    pod.runtime.warnings = pod.runtime.network->warnings;
+    if (!reservation.held.empty() || !reservation.relays.empty())
+      TRY(client->hold_ports(reservation.held, reservation.relays,
+                             network::Network::relay_targets(reservation, *pod.runtime.network)));
+  } else if (pod.config.net == "none") {
+    TRY(network::Network::prepare_isolated(namespaces.net.get()));
+  }
+  TRY(set_net_sysctls(pod.config.net_sysctls, namespaces.net.get()));
+  TRY(write_network_files(directory, pod.config, pod.runtime));
+  return LivePod{.client = std::move(*client), .processes = {}};
+}
+
+Result<bool> Engine::Impl::destroy_sandbox(const PodRow& pod, std::optional<LivePod> live) {
+  TRY(const auto* mounts, cgroup_mounts());
+  if (live) {
+    // Half made, it may have processes that nobody will ever answer for.
+    auto ended = end_monitor(live->client, !pod.ready);
+    if (!ended && ended.error().error_number() == EBUSY) return false;
+    if (!ended) TRY(end_monitor(live->client, true));
+  }
+  if (pod.config.net == "bridge") {
+    TRY(auto* net, network());
+    TRY(net->release(pod.id));
+  }
+  TRY(remove_group(*mounts, pod_cgroup(pod.id)));
+  TRY(remove_tree(run_directory(pod.id)));
+  return true;
+}
+
+Result<void> Engine::Impl::remove_common_groups() {
+  TRY(const bool in_use, store().any_ready_pod());
+  if (in_use) return {};
+  TRY(const auto lock, FileLock::try_acquire(options_.run_root + "/lock"));
+  if (!lock) return {};
+  TRY(const bool used_now, store().any_ready_pod());
+  if (used_now) return {};
+  TRY(const auto* mounts, cgroup_mounts());
+  const auto monitors = kernel::Cgroup::open(*mounts, cgroup_parent_ + "/monitors");
+  const auto parent = kernel::Cgroup::open(*mounts, cgroup_parent_);
+  if (!parent.exists()) return {};
+  if (monitors.exists()) {
+    TRY(const auto members, monitors.processes());
+    // The monitor's event command is in its group until it steps out.
+    if (std::find(members.begin(), members.end(), ::getpid()) != members.end())
+      TRY(kernel::Cgroup::open(*mounts, "").add_process(::getpid()));
+    // Another engine's event command, which will come here itself.
+    if (std::any_of(members.begin(), members.end(), [](int pid) { return pid != ::getpid(); })) return {};
+  }
+  for (const auto& group : {monitors, parent}) {
+    const auto removed = group.remove();
+    if (!removed && removed.error().error_number() != EBUSY && removed.error().error_number() != ENOENT)
+      return removed;
+  }
+  return {};
+}
+
+}  // namespace fermata::pod

@@ -1,0 +1,89 @@
+// Bringing the records in line with what has ended, and a pod to rest when nothing runs in it any more.
+// Whoever finds such a pod does it: the monitor's event command, or the next command that comes across.
+#include <fmt/format.h>
+
+#include "base/files.h"
+#include "base/id.h"
+#include "pod/engine_impl.h"
+
+namespace fermata::pod {
+namespace {
+
+bool shares_pid(const ContainerConfig& config) {
+  return config.pid.kind == "container" || config.pid.kind == "host";
+}
+
+// Kills what is left of a container's group. In a PID namespace of its own the kernel has done it already.
+Result<void> kill_group(const kernel::CgroupMounts& mounts, const std::string& path) {
+  const auto group = kernel::Cgroup::open(mounts, path);
+  if (!group.exists()) return {};
+  return group.kill_all();
+}
+
+// The infra process is the pod's life: its members end with it.
+Result<void> end_members(const kernel::CgroupMounts& mounts, const std::string& pod_cgroup, LivePod& live) {
+  TRY(kill_group(mounts, pod_cgroup + "/ctrs"));
+  for (const auto& process : live.processes)
+    if (process.exit_code < 0 && (process.flags & monitor::kExec) == 0) TRY(live.client.wait(process.id));
+  return live.refresh();
+}
+
+}  // namespace
+
+Result<void> Engine::Impl::settle_locked(const std::string& id) {
+  auto found = store().pod(id);
+  if (!found)
+    return found.error().kind() == ErrorKind::not_found ? Result<void>() : tl::unexpected(found.error());
+  PodRow pod = std::move(*found);
+  TRY(auto live, reach(id));
+  if (!pod.ready && !live) return {};
+  TRY(auto members, store().members(id));
+  TRY(const auto* mounts, cgroup_mounts());
+  if (pod.ready && live) {
+    const auto* infra = pod.config.infra.empty() ? nullptr : live->find(pod.config.infra);
+    if (infra != nullptr && infra->exit_code >= 0 && live->anything_runs())
+      TRY(end_members(*mounts, pod_cgroup(id), *live));
+    for (ContainerRow& member : members) {
+      const auto* process = live->find(member.id);
+      if (process != nullptr && process->exit_code >= 0 && shares_pid(member.config))
+        TRY(kill_group(*mounts, container_cgroup(pod, member.id)));
+    }
+  }
+  for (ContainerRow& member : members) present(member, live ? &*live : nullptr);
+  const bool resting = !live || !pod.ready || !live->anything_runs();
+  if (resting) {
+    TRY(const bool destroyed, destroy_sandbox(pod, std::move(live)));
+    if (!destroyed) return {};  // an exec was quicker; its end brings us here again
+    pod.ready = false;
+    pod.runtime = {};
+    TRY(auto transaction, state::Transaction::begin(*database_));
+    for (const ContainerRow& member : members) TRY(store().update_state(member));
+    TRY(store().update(pod));
+    TRY(transaction.commit());
+  }
+  for (const ContainerRow& member : members)
+    if (member.config.auto_remove && member.state == ContainerState::exited)
+      TRY(remove_settled(member, true));
+  return {};
+}
+
+Result<void> Engine::Impl::settle(const std::string& pod) {
+  {
+    TRY(const auto lock, lock_pod(pod));
+    TRY(settle_locked(pod));
+    if (!store().pod(pod)) lock.remove_file();
+  }
+  return remove_common_groups();
+}
+
+Result<void> Engine::Impl::settle_if_idle(const std::string& pod) {
+  {
+    TRY(const auto lock, FileLock::try_acquire(pod_lock_path(pod)));
+    if (!lock) return {};
+    TRY(settle_locked(pod));
+    if (!store().pod(pod)) lock->remove_file();
+  }
+  return remove_common_groups();
+}
+
+}  // namespace fermata::pod

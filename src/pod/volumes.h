@@ -1,0 +1,35 @@
+// A container's volumes as descriptors: bind mounts, named and anonymous volumes, opened in the host's mount
+// namespace and attached in the container's by init, so the host's mount table never shows them.
+//
+// On disk: <root>/volumes/<name>/_data, and `copying` beside it while it is filled from the image.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/core/unique_fd.h"
+#include "base/error.h"
+#include "oci/runtime_spec.h"
+#include "pod/rows.h"
+
+namespace fermata::pod {
+
+struct PreparedMounts {
+  std::vector<UniqueFd> trees;  // owned; the mounts borrow them
+  std::vector<oci::Mount> mounts;
+  std::vector<std::pair<std::string, VolumeMount>> applied;  // host path -> mount, for inspect
+};
+
+std::string volume_directory(const std::string& root, const std::string& name);
+
+// For creation: `bind source path does not exist: /x` unless it is to be made.
+Result<void> check_bind_sources(const std::vector<VolumeMount>& mounts);
+
+// `open_image`: the root file system of the container's image as a directory; called when a volume has to be
+// filled.
+Result<PreparedMounts> prepare_mounts(const std::string& root, const std::vector<VolumeMount>& mounts,
+                                      const std::function<Result<UniqueFd>()>& open_image);
+
+}  // namespace fermata::pod
