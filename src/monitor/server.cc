@@ -114,7 +114,7 @@ void handle_list(Connection& connection) {
   static_assert(sizeof(Header) + sizeof(Reply) + kMaxProcesses * sizeof(Process) <= kMaxPacket);
   Reply reply = {};
   for (const PodProcess* process = first_process(); process != nullptr; process = process->next)
-    if (process->info.id[0] != '\0' && process->state != State::starting) list[reply.value++] = process->info;
+    if (process->info.id[0] != '\0') list[reply.value++] = process->info;
   send_reply(connection, reply, nullptr, list, static_cast<std::size_t>(reply.value) * sizeof(Process));
 }
 

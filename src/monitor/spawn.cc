@@ -64,8 +64,8 @@ long start(const Spawn& what) {
   clone_args arguments = {};
   arguments.flags = what.flags | CLONE_VM | CLONE_VFORK;
   arguments.exit_signal = SIGCHLD;
-  arguments.stack = reinterpret_cast<std::uint64_t>(child_stack);
-  arguments.stack_size = sizeof child_stack;
+  arguments.stack = reinterpret_cast<std::uint64_t>(what.stack != nullptr ? what.stack : child_stack);
+  arguments.stack_size = what.stack != nullptr ? what.stack_size : sizeof child_stack;
   if (what.pidfd != nullptr) {
     arguments.flags |= CLONE_PIDFD;
     arguments.pidfd = reinterpret_cast<std::uint64_t>(what.pidfd);
@@ -93,7 +93,8 @@ int run_in_cgroup(void* argument) {
 
 long start(const Spawn& what) {
   const int flags = static_cast<int>(what.flags) | CLONE_VM | CLONE_VFORK | SIGCHLD | (what.pidfd != nullptr ? CLONE_PIDFD : 0);
-  const int pid = ::clone(run_in_cgroup, child_stack + sizeof child_stack, flags, const_cast<Spawn*>(&what), what.pidfd);
+  unsigned char* top = what.stack != nullptr ? what.stack + what.stack_size : child_stack + sizeof child_stack;
+  const int pid = ::clone(run_in_cgroup, top, flags, const_cast<Spawn*>(&what), what.pidfd);
   return pid < 0 ? -errno : pid;
 }
 

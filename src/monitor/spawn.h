@@ -2,6 +2,7 @@
 // execs or exits, while we wait. So nothing is copied, and what it writes (why it failed) we can read.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace fermata::monitor {
@@ -12,6 +13,9 @@ struct Spawn {
   void (*run)(void*) = nullptr;    // in the child; must end in exec or exit. Calls only system calls
   void* argument = nullptr;
   int* pidfd = nullptr;            // where to put one, or nullptr
+  // The child's stack; nullptr: one that all callers share, so a threaded one brings its own.
+  unsigned char* stack = nullptr;
+  std::size_t stack_size = 0;
 };
 
 // The child's pid, or -errno.

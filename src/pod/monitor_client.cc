@@ -1,0 +1,323 @@
+#include "pod/monitor_client.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/files.h"
+#include "pod/monitor_process.h"
+#include "pod/monitor_session.h"
+
+namespace fermata::pod {
+
+using monitor::FdTag;
+using monitor::Header;
+using monitor::Reply;
+using monitor::Type;
+
+// A request on its way.
+struct MonitorClient::Packet {
+  Type type = Type::hello;
+  const void* payload = nullptr;
+  std::size_t size = 0;
+  std::vector<int> fds;
+  std::vector<FdTag> tags;
+
+  void add(int fd, FdTag tag) {
+    if (fd < 0) return;
+    fds.push_back(fd);
+    tags.push_back(tag);
+  }
+};
+
+struct MonitorClient::Answer {
+  Reply reply = {};
+  std::string more;  // after the Reply
+  std::vector<UniqueFd> fds;
+  std::vector<FdTag> tags;
+};
+
+namespace {
+
+template <std::size_t size>
+Result<void> copy_id(char (&out)[size], const std::string& id) {
+  if (id.empty() || id.size() >= size) return fail(ErrorKind::invalid_argument, "'{}' is no id of a process", id);
+  std::memcpy(out, id.data(), id.size());
+  return {};
+}
+
+std::uint32_t stream_bits(const StreamSelection& streams) {
+  return (streams.stdin_ ? monitor::kAttachStdin : 0) | (streams.stdout_ ? monitor::kAttachStdout : 0) |
+         (streams.stderr_ ? monitor::kAttachStderr : 0);
+}
+
+Result<UniqueFd> plan_file(const std::string& plan) {
+  UniqueFd file(::memfd_create("plan", MFD_CLOEXEC));
+  if (!file) return fail(errno, "make a file for the plan");
+  TRY(write_all(file.get(), plan));
+  return file;
+}
+
+}  // namespace
+
+Result<std::optional<MonitorClient>> MonitorClient::connect(const std::string& run_directory) {
+  const UniqueFd directory(::open(run_directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) {
+    if (errno == ENOENT) return std::nullopt;
+    return fail(errno, "open '{}'", run_directory);
+  }
+  UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!socket) return fail(errno, "make a socket");
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  *fmt::format_to_n(address.sun_path, sizeof address.sun_path - 1, "/proc/self/fd/{}/{}", directory.get(),
+                    kMonitorSocket)
+       .out = '\0';
+  while (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (errno == EINTR) continue;
+    if (errno == ECONNREFUSED || errno == ENOENT) return std::nullopt;
+    return fail(errno, "connect to '{}/{}'", run_directory, kMonitorSocket);
+  }
+  return MonitorClient(std::move(socket));
+}
+
+Result<MonitorClient::Answer> MonitorClient::ask(const Packet& packet, const char* what) {
+  if (!socket_) return fail(ErrorKind::failed, "{}: the connection to the monitor has become a stream", what);
+  if (packet.fds.size() > monitor::kMaxFds)
+    return fail(ErrorKind::invalid_argument, "{}: {} descriptors are more than the monitor takes ({})", what,
+                packet.fds.size(), monitor::kMaxFds);
+  Header header = {};
+  header.version = monitor::kProtocolVersion;
+  header.type = packet.type;
+  header.size = static_cast<std::uint32_t>(packet.size);
+  header.fd_count = static_cast<std::uint32_t>(packet.fds.size());
+  std::copy(packet.tags.begin(), packet.tags.end(), header.fd_tags);
+  std::array<iovec, 2> parts = {{{&header, sizeof header}, {const_cast<void*>(packet.payload), packet.size}}};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(monitor::kMaxFds * sizeof(int))> control = {};
+  msghdr message = {};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  if (!packet.fds.empty()) {
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(packet.fds.size() * sizeof(int));
+    cmsghdr* rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(packet.fds.size() * sizeof(int));
+    std::memcpy(CMSG_DATA(rights), packet.fds.data(), packet.fds.size() * sizeof(int));
+  }
+  while (::sendmsg(socket_.get(), &message, MSG_NOSIGNAL) < 0)
+    if (errno != EINTR) return fail(errno, "{}: ask the monitor", what);
+
+  Answer answer;
+  const bool list = packet.type == Type::list;
+  answer.more.resize(list ? monitor::kMaxPacket : 0);
+  header = {};
+  std::array<iovec, 3> got_parts = {{{&header, sizeof header},
+                                     {&answer.reply, sizeof answer.reply},
+                                     {answer.more.data(), answer.more.size()}}};
+  message = {};
+  message.msg_iov = got_parts.data();
+  message.msg_iovlen = got_parts.size();
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  ssize_t got = 0;
+  do got = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
+  while (got < 0 && errno == EINTR);
+  if (got < 0) return fail(errno, "{}: hear from the monitor", what);
+  const cmsghdr* rights = message.msg_controllen > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+  if (rights != nullptr && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
+    const std::size_t count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(rights) + i * sizeof fd, sizeof fd);
+      answer.fds.emplace_back(fd);
+      answer.tags.push_back(header.fd_tags[i]);
+    }
+  }
+  if (got == 0) return fail(ECONNRESET, "{}: the monitor has gone", what);
+  const std::size_t fixed = sizeof header + sizeof answer.reply;
+  if (static_cast<std::size_t>(got) < fixed || header.type != Type::reply)
+    return fail(EPROTO, "{}: hear from the monitor", what);
+  answer.more.resize(static_cast<std::size_t>(got) - fixed);
+  return answer;
+}
+
+Result<MonitorClient::Answer> MonitorClient::demand(const Packet& packet, const char* what) {
+  TRY(auto answer, ask(packet, what));
+  if (answer.reply.error != 0) return fail(answer.reply.error, "{}", what);
+  return answer;
+}
+
+Result<PodNamespaces> MonitorClient::ask_namespaces(const Packet& packet, const char* what) {
+  TRY(auto answer, demand(packet, what));
+  PodNamespaces namespaces;
+  for (std::size_t i = 0; i < answer.fds.size(); ++i) {
+    switch (answer.tags[i]) {
+      case FdTag::net_namespace: namespaces.net = std::move(answer.fds[i]); break;
+      case FdTag::ipc_namespace: namespaces.ipc = std::move(answer.fds[i]); break;
+      case FdTag::uts_namespace: namespaces.uts = std::move(answer.fds[i]); break;
+      case FdTag::mount_namespace: namespaces.mount = std::move(answer.fds[i]); break;
+      default: break;  // of a newer monitor
+    }
+  }
+  return namespaces;
+}
+
+Result<std::uint32_t> MonitorClient::hello() {
+  TRY(const auto answer, demand({.type = Type::hello}, "greet the monitor"));
+  return static_cast<std::uint32_t>(answer.reply.value);
+}
+
+// Asked, not read from SO_PEERCRED: that tells who called listen(2), which was the engine.
+Result<int> MonitorClient::monitor_pid() {
+  TRY(const auto answer, demand({.type = Type::hello}, "greet the monitor"));
+  return answer.reply.pid;
+}
+
+Result<UniqueFd> MonitorClient::open_pidfd() {
+  TRY(const int pid, monitor_pid());
+  UniqueFd pidfd(::pidfd_open(pid, 0));
+  if (!pidfd) return fail(errno, "open monitor {}", pid);
+  // It still answers, so the number was its own when it was opened.
+  TRY(const int again, monitor_pid());
+  if (again != pid) return fail(ErrorKind::failed, "monitor {} says it is {}", pid, again);
+  return pidfd;
+}
+
+Result<PodNamespaces> MonitorClient::setup(std::uint32_t namespaces, std::uint64_t shm_size,
+                                           const std::string& hostname) {
+  monitor::Setup setup = {};
+  setup.flags = namespaces;
+  setup.shm_size = shm_size;
+  if (hostname.size() >= sizeof setup.hostname)
+    return fail(ErrorKind::invalid_argument, "hostname '{}' is longer than {} characters", hostname,
+                sizeof setup.hostname - 1);
+  std::memcpy(setup.hostname, hostname.data(), hostname.size());
+  return ask_namespaces({.type = Type::setup, .payload = &setup, .size = sizeof setup}, "make the pod's namespaces");
+}
+
+Result<PodNamespaces> MonitorClient::namespaces() {
+  return ask_namespaces({.type = Type::namespaces}, "get the pod's namespaces");
+}
+
+Result<LaunchOutcome> MonitorClient::launch(const LaunchRequest& request, const StreamSelection& streams) {
+  monitor::Launch launch = {};
+  TRY(copy_id(launch.id, request.id));
+  TRY(copy_id(launch.container, request.container));
+  launch.flags = request.flags;
+  launch.attach = stream_bits(streams);
+  launch.log_size = request.log_size;
+  launch.log_files = request.log_files;
+  launch.log_enabled = request.log_enabled ? 1 : 0;
+  launch.rows = streams.rows;
+  launch.columns = streams.columns;
+  TRY(const UniqueFd plan, plan_file(request.plan));
+  Packet packet{.type = Type::launch, .payload = &launch, .size = sizeof launch};
+  packet.add(plan.get(), FdTag::plan);
+  packet.add(request.init_program, FdTag::init_program);
+  packet.add(request.pid_namespace, FdTag::pid_namespace);
+  packet.add(request.directory, FdTag::directory);
+  packet.add(request.oom_events, FdTag::oom_events);
+  packet.add(request.group.v2.get(), FdTag::cgroup_v2);
+  for (const UniqueFd& procs : request.group.v1_procs) packet.add(procs.get(), FdTag::cgroup_v1_procs);
+  for (const int slot : request.slots) {
+    if (slot < 0) return fail(ErrorKind::invalid_argument, "launch: a slot of the plan has no descriptor");
+    packet.add(slot, FdTag::slot);
+  }
+  TRY(auto answer, ask(packet, "launch"));
+  LaunchOutcome outcome{.reply = answer.reply, .session = nullptr};
+  if (answer.reply.error == 0 && launch.attach != 0) outcome.session = make_monitor_session(std::move(socket_));
+  return outcome;
+}
+
+Result<void> MonitorClient::signal(const std::string& id, int signal) {
+  monitor::Signal payload = {};
+  TRY(copy_id(payload.id, id));
+  payload.signal = signal;
+  TRY(demand({.type = Type::signal, .payload = &payload, .size = sizeof payload}, "send a signal"));
+  return {};
+}
+
+Result<void> MonitorClient::resize(const std::string& id, std::uint32_t rows, std::uint32_t columns) {
+  monitor::Resize payload = {};
+  TRY(copy_id(payload.id, id));
+  payload.rows = rows;
+  payload.columns = columns;
+  TRY(demand({.type = Type::resize, .payload = &payload, .size = sizeof payload}, "resize the terminal"));
+  return {};
+}
+
+Result<std::vector<monitor::Process>> MonitorClient::list() {
+  TRY(const auto answer, demand({.type = Type::list}, "list the pod's processes"));
+  std::vector<monitor::Process> processes(answer.more.size() / sizeof(monitor::Process));
+  std::memcpy(processes.data(), answer.more.data(), processes.size() * sizeof(monitor::Process));
+  return processes;
+}
+
+Result<monitor::Process> MonitorClient::wait(const std::string& id) {
+  monitor::Wait payload = {};
+  TRY(copy_id(payload.id, id));
+  TRY(const auto answer, demand({.type = Type::wait, .payload = &payload, .size = sizeof payload}, "wait"));
+  return answer.reply.process;
+}
+
+Result<void> MonitorClient::hold_ports(const std::vector<UniqueFd>& held, const std::vector<UniqueFd>& relays,
+                                       const std::vector<monitor::RelayTarget>& targets) {
+  if (relays.size() != targets.size())
+    return fail(ErrorKind::invalid_argument, "hold ports: {} relays have {} targets", relays.size(), targets.size());
+  constexpr std::size_t kMaxRelays = std::extent_v<decltype(monitor::HoldPorts::target)>;
+  // A range of ports may be more than one packet carries.
+  std::size_t next_held = 0, next_relay = 0;
+  do {
+    auto payload = std::make_unique<monitor::HoldPorts>();
+    Packet packet{.type = Type::hold_ports, .payload = payload.get(), .size = sizeof *payload};
+    for (; next_relay < relays.size() && payload->relay_count < kMaxRelays; ++next_relay) {
+      payload->target[payload->relay_count++] = targets[next_relay];
+      packet.add(relays[next_relay].get(), FdTag::relay);
+    }
+    for (; next_held < held.size() && packet.fds.size() < monitor::kMaxFds; ++next_held)
+      packet.add(held[next_held].get(), FdTag::port);
+    TRY(demand(packet, "hold the published ports"));
+  } while (next_held < held.size() || next_relay < relays.size());
+  return {};
+}
+
+Result<void> MonitorClient::reopen_log(const std::string& id) {
+  monitor::Wait payload = {};
+  TRY(copy_id(payload.id, id));
+  TRY(demand({.type = Type::reopen_log, .payload = &payload, .size = sizeof payload}, "reopen the log"));
+  return {};
+}
+
+Result<void> MonitorClient::end() {
+  TRY(demand({.type = Type::end}, "end the monitor"));
+  return {};
+}
+
+Result<void> MonitorClient::forget(const std::string& id) {
+  monitor::Wait payload = {};
+  TRY(copy_id(payload.id, id));
+  TRY(demand({.type = Type::forget, .payload = &payload, .size = sizeof payload}, "forget a process"));
+  return {};
+}
+
+Result<std::unique_ptr<Session>> MonitorClient::attach(const std::string& id, const StreamSelection& streams) && {
+  monitor::Attach payload = {};
+  TRY(copy_id(payload.id, id));
+  payload.streams = stream_bits(streams);
+  TRY(demand({.type = Type::attach, .payload = &payload, .size = sizeof payload}, "attach"));
+  return make_monitor_session(std::move(socket_));
+}
+
+}  // namespace fermata::pod

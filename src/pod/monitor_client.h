@@ -1,0 +1,92 @@
+// The engine's side of monitor/protocol.h: one connection to a pod's monitor.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/core/unique_fd.h"
+#include "base/error.h"
+#include "kernel/cgroup.h"
+#include "monitor/protocol.h"
+#include "pod/engine.h"
+
+namespace fermata::pod {
+
+// Empty where the pod has none of its own.
+struct PodNamespaces {
+  UniqueFd net, ipc, uts;
+  UniqueFd mount;  // with the pod's tmpfs: "/shm"
+};
+
+// Descriptors are borrowed, -1: none.
+struct LaunchRequest {
+  std::string id;
+  std::string container;
+  std::uint32_t flags = 0;  // monitor::kTerminal, ...
+  std::string plan;         // init/plan.h
+  std::vector<int> slots;
+  int init_program = -1;
+  int pid_namespace = -1;
+  int directory = -1;
+  int oom_events = -1;
+  kernel::Cgroup::Handles group;  // all of it is used: hybrid hosts need both
+  std::uint64_t log_size = 0;
+  std::uint32_t log_files = 1;
+  bool log_enabled = false;
+};
+
+struct LaunchOutcome {
+  // reply.error != 0: it did not start, `op_index` and `stage` say where. The client can still be used.
+  monitor::Reply reply;
+  // With streams, and then the client has become it and answers nothing more.
+  std::unique_ptr<Session> session;
+};
+
+// Not thread-safe. Every request is answered before the method returns; an errno that the monitor answers is the
+// Error's error_number (ESRCH: no such process; EBUSY: it still runs).
+class MonitorClient {
+ public:
+  // nullopt: no monitor lives there.
+  static Result<std::optional<MonitorClient>> connect(const std::string& run_directory);
+
+  // The highest protocol version that the monitor speaks.
+  Result<std::uint32_t> hello();
+  Result<int> monitor_pid();
+  // Readable when the monitor has ended.
+  Result<UniqueFd> open_pidfd();
+  // `namespaces`: CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS. Repeating it is fine.
+  Result<PodNamespaces> setup(std::uint32_t namespaces, std::uint64_t shm_size, const std::string& hostname);
+  Result<PodNamespaces> namespaces();
+  // An Error means that the monitor could not be asked; what it answers is the outcome.
+  Result<LaunchOutcome> launch(const LaunchRequest& request, const StreamSelection& streams);
+  Result<void> signal(const std::string& id, int signal);
+  Result<void> resize(const std::string& id, std::uint32_t rows, std::uint32_t columns);
+  Result<std::vector<monitor::Process>> list();
+  // Blocks until the process has ended (all its output is then in the log).
+  Result<monitor::Process> wait(const std::string& id);
+  // Adds to what it holds. target[i] belongs to relays[i].
+  Result<void> hold_ports(const std::vector<UniqueFd>& held, const std::vector<UniqueFd>& relays,
+                          const std::vector<monitor::RelayTarget>& targets);
+  Result<void> reopen_log(const std::string& id);
+  // The monitor has ended, or is about to. EBUSY while a process runs.
+  Result<void> end();
+  // Unknown is success. EBUSY while it runs.
+  Result<void> forget(const std::string& id);
+  Result<std::unique_ptr<Session>> attach(const std::string& id, const StreamSelection& streams) &&;
+
+ private:
+  struct Packet;
+  struct Answer;
+  explicit MonitorClient(UniqueFd socket) : socket_(std::move(socket)) {}
+  Result<Answer> ask(const Packet& packet, const char* what);
+  // The same, and an error in the Reply is an Error.
+  Result<Answer> demand(const Packet& packet, const char* what);
+  Result<PodNamespaces> ask_namespaces(const Packet& packet, const char* what);
+
+  UniqueFd socket_;
+};
+
+}  // namespace fermata::pod
