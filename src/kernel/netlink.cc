@@ -44,6 +44,36 @@ std::string explanation(const NetlinkMessage& message) {
   return as_text(find_attribute(rest, NLMSGERR_ATTR_MSG));
 }
 
+// Drops the last reference to `fd` in a kernel thread. A socket that is under way to itself is garbage, and
+// since Linux 6.8 the collector of unix(7) descriptors runs in a workqueue; before that it ran inside
+// close(2), which then takes as long as it would anyway. If anything fails, so does only the saving.
+void leave_to_collector(UniqueFd fd) {
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) != 0) return;
+  UniqueFd one(pair[0]);
+  UniqueFd other(pair[1]);
+  const int passed[2] = {fd.get(), other.get()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof passed)] = {};
+  char byte = 0;
+  iovec data{.iov_base = &byte, .iov_len = 1};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* head = CMSG_FIRSTHDR(&message);
+  head->cmsg_level = SOL_SOCKET;
+  head->cmsg_type = SCM_RIGHTS;
+  head->cmsg_len = CMSG_LEN(sizeof passed);
+  std::memcpy(CMSG_DATA(head), passed, sizeof passed);
+  // From the one end to the other: the other's queue then holds the other.
+  (void)::sendmsg(one.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  // In this order: closing `one` wakes the collector, which must find nobody else holding the rest.
+  fd.reset();
+  other.reset();
+  one.reset();
+}
+
 tl::unexpected<Error> refused(int number, const std::string& what, const std::string& text) {
   if (text.empty()) return fail(number, "{}", what);
   return fail(number, "{} ({})", what, text);
@@ -140,6 +170,10 @@ std::uint32_t as_be32(std::string_view value) { return be32toh(load<std::uint32_
 std::uint16_t as_be16(std::string_view value) { return be16toh(load<std::uint16_t>(value)); }
 std::uint64_t as_be64(std::string_view value) { return be64toh(load<std::uint64_t>(value)); }
 std::string as_text(std::string_view value) { return std::string(value.substr(0, value.find('\0'))); }
+
+NetlinkSocket::~NetlinkSocket() {
+  if (close_waits_ && fd_.get() >= 0) leave_to_collector(std::move(fd_));
+}
 
 Result<NetlinkSocket> NetlinkSocket::open(int protocol) {
   UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));

@@ -105,6 +105,9 @@ std::string as_text(std::string_view value);
 
 class NetlinkSocket {
  public:
+  NetlinkSocket(NetlinkSocket&&) noexcept = default;
+  NetlinkSocket& operator=(NetlinkSocket&&) = delete;
+  ~NetlinkSocket();
   // In the calling thread's network namespace; there it stays. protocol: NETLINK_ROUTE, NETLINK_NETFILTER.
   static Result<NetlinkSocket> open(int protocol);
 
@@ -115,7 +118,9 @@ class NetlinkSocket {
   // Sends the one message of the batch (with NLM_F_DUMP, or a get) and hands every answer to `each`.
   Result<void> query(NetlinkBatch& batch, const std::function<void(const NetlinkMessage&)>& each);
 
-  int fd() const { return fd_.get(); }
+  // After nftables objects were deleted, closing waits for an RCU grace period, 10 ms; with this it happens
+  // elsewhere.
+  void close_in_background() { close_waits_ = true; }
   // 0: no such link. SIOCGIFINDEX in the socket's namespace.
   int link_index(const std::string& name) const;
   // 0: no such link.
@@ -129,6 +134,7 @@ class NetlinkSocket {
   // The next packet; an empty view when there is none at the moment.
   Result<std::string_view> receive();
   UniqueFd fd_;
+  bool close_waits_ = false;
   std::uint32_t sequence_ = 1;
   std::string buffer_;
 };

@@ -80,7 +80,9 @@ class Network {
   // Ends lease and ports. The veth dies with its namespace. Absent is success. Removes bridge and table after
   // the last pod.
   Result<void> release(const std::string& pod);
-  // Releases what belongs to pods that are not in `live`.
+  // Releases what belongs to pods that are not in `live`, and mends rules that other programs flushed or
+  // overruled. Pods that another command may be attaching right now must be in `live`: their rows are there
+  // before their links.
   Result<void> reconcile(const std::vector<std::string>& live);
   // The relay targets for monitor::HoldPorts.
   static std::vector<monitor::RelayTarget> relay_targets(const Reservation& reservation,

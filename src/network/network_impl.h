@@ -1,6 +1,9 @@
 // What Network is made of; for its own source files.
 #pragma once
 
+#include <functional>
+#include <memory>
+
 #include "kernel/netlink.h"
 #include "network/host_bridge.h"
 #include "network/network.h"
@@ -16,7 +19,9 @@ struct Sockets {
 struct Network::Impl {
   state::Database* database;
   Options options;
+  std::unique_ptr<Sockets> kept;  // of the first operation's network namespace
 
+  Result<std::reference_wrapper<Sockets>> open_sockets();
   Result<Lease> record(const std::string& pod, const HostBridge& bridge, const Reservation& reservation,
                        Sockets& sockets);
   Result<void> ensure_rules(const HostBridge& bridge, const std::string& without, Sockets& sockets,
