@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <set>
 #include <tuple>
 
 #include "base/text.h"
@@ -82,6 +82,8 @@ std::string format_run(const Run& run) {
 std::vector<PortMapping> rows_of(const std::vector<PortMapping>& ports,
                                  const std::vector<std::string>& exposed) {
   std::vector<PortMapping> rows;
+  std::set<std::pair<std::string, std::uint16_t>> published;
+  for (const PortMapping& port : ports) published.emplace(port.protocol, port.container_port);
   for (const PortMapping& port : ports) {
     for (const char* ip : {"0.0.0.0", "::"}) {
       if (!port.host_ip.empty() && port.host_ip != ip) continue;
@@ -95,11 +97,8 @@ std::vector<PortMapping> rows_of(const std::vector<PortMapping>& ports,
     const auto range = parse_range(slash ? slash->first : std::string_view(text));
     const std::string protocol(slash && !slash->second.empty() ? slash->second : "tcp");
     for (int port = range ? range->first : 1; port <= (range ? range->last : 0); ++port) {
-      const bool published = std::any_of(ports.begin(), ports.end(), [&](const PortMapping& known) {
-        return known.container_port == port && known.protocol == protocol;
-      });
-      if (!published)
-        rows.push_back({.container_port = static_cast<std::uint16_t>(port), .protocol = protocol});
+      const bool shown = published.contains({protocol, static_cast<std::uint16_t>(port)});
+      if (!shown) rows.push_back({.container_port = static_cast<std::uint16_t>(port), .protocol = protocol});
     }
   }
   std::sort(rows.begin(), rows.end(), [](const PortMapping& a, const PortMapping& b) {
