@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -10,6 +9,7 @@
 #include "base/files.h"
 #include "base/id.h"
 #include "kernel/mounts.h"
+#include "kernel/pidfd.h"
 #include "pod/container_spec.h"
 #include "pod/engine_impl.h"
 #include "pod/launcher.h"
@@ -113,7 +113,7 @@ Result<PreparedExec> prepare(Engine::Impl& engine, const ContainerRow& container
     return prepared.kept.back().get();
   };
   const int pid = prepared.live.find(container.id)->pid;
-  UniqueFd pidfd(::pidfd_open(pid, 0));
+  UniqueFd pidfd = kernel::open_pidfd(pid);
   if (!pidfd) return fail(errno, "open process {} of container {}", pid, container.name);
   // The second question to the monitor proves that number, pidfd and files are of one process.
   TRY(UniqueFd root, open_of_process(prepared.live, container.id, "root", O_PATH | O_DIRECTORY));

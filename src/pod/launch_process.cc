@@ -28,11 +28,6 @@ const char* describe(monitor::Stage stage) {
   }
 }
 
-std::uint32_t attach_bits(const StreamSelection& streams) {
-  return (streams.stdin_ ? monitor::kAttachStdin : 0) | (streams.stdout_ ? monitor::kAttachStdout : 0) |
-         (streams.stderr_ ? monitor::kAttachStderr : 0);
-}
-
 }  // namespace
 
 StartFailure launch_failure(const runtime::LaunchPlan& plan, const std::vector<std::string>& args,
@@ -52,10 +47,7 @@ SessionResult launch_process(LivePod& live, const runtime::LaunchPlan& plan,
   request.slots = plan.slots;
   request.pid_namespace = plan.pid_namespace;
   if (plan.new_pid_namespace) request.flags |= monitor::kNewPid;
-  request.attach = attach_bits(streams);
-  request.rows = streams.rows;
-  request.columns = streams.columns;
-  auto launched = std::move(live.client).launch(request);
+  auto launched = live.client.launch(request, streams);
   if (!launched) return failure(std::move(launched.error()));
   if (launched->reply.error != 0)
     return tl::unexpected<StartFailure>(launch_failure(plan, args, launched->reply));

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/inotify.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/files.h"
 #include "base/text.h"
+#include "kernel/pidfd.h"
 #include "pod/engine_impl.h"
 #include "pod/log_reader.h"
 
@@ -109,7 +109,7 @@ Result<void> Engine::Impl::logs(const std::string& reference, const LogOptions& 
     TRY(auto live, reach(container.pod));
     if (live && live->runs(container.id)) {
       TRY(const int pid, live->client.monitor_pid());
-      monitor.reset(::pidfd_open(pid, 0));
+      monitor = kernel::open_pidfd(pid);
     }
     // Before the first read: what comes between is seen by one or the other.
     if (monitor &&

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -15,6 +14,7 @@
 #include <cstring>
 
 #include "base/files.h"
+#include "kernel/pidfd.h"
 #include "pod/monitor_process.h"
 #include "pod/monitor_session.h"
 
@@ -51,7 +51,8 @@ namespace {
 
 template <std::size_t size>
 Result<void> copy_id(char (&out)[size], const std::string& id) {
-  if (id.empty() || id.size() >= size) return fail(ErrorKind::invalid_argument, "'{}' is no id of a process", id);
+  if (id.empty() || id.size() >= size)
+    return fail(ErrorKind::invalid_argument, "'{}' is no id of a process", id);
   std::memcpy(out, id.data(), id.size());
   return {};
 }
@@ -164,11 +165,20 @@ Result<PodNamespaces> MonitorClient::ask_namespaces(const Packet& packet, const 
   PodNamespaces namespaces;
   for (std::size_t i = 0; i < answer.fds.size(); ++i) {
     switch (answer.tags[i]) {
-      case FdTag::net_namespace: namespaces.net = std::move(answer.fds[i]); break;
-      case FdTag::ipc_namespace: namespaces.ipc = std::move(answer.fds[i]); break;
-      case FdTag::uts_namespace: namespaces.uts = std::move(answer.fds[i]); break;
-      case FdTag::mount_namespace: namespaces.mount = std::move(answer.fds[i]); break;
-      default: break;  // of a newer monitor
+      case FdTag::net_namespace:
+        namespaces.net = std::move(answer.fds[i]);
+        break;
+      case FdTag::ipc_namespace:
+        namespaces.ipc = std::move(answer.fds[i]);
+        break;
+      case FdTag::uts_namespace:
+        namespaces.uts = std::move(answer.fds[i]);
+        break;
+      case FdTag::mount_namespace:
+        namespaces.mount = std::move(answer.fds[i]);
+        break;
+      default:
+        break;  // of a newer monitor
     }
   }
   return namespaces;
@@ -187,7 +197,7 @@ Result<int> MonitorClient::monitor_pid() {
 
 Result<UniqueFd> MonitorClient::open_pidfd() {
   TRY(const int pid, monitor_pid());
-  UniqueFd pidfd(::pidfd_open(pid, 0));
+  UniqueFd pidfd = kernel::open_pidfd(pid);
   if (!pidfd) return fail(errno, "open monitor {}", pid);
   // It still answers, so the number was its own when it was opened.
   TRY(const int again, monitor_pid());
@@ -204,7 +214,8 @@ Result<PodNamespaces> MonitorClient::setup(std::uint32_t namespaces, std::uint64
     return fail(ErrorKind::invalid_argument, "hostname '{}' is longer than {} characters", hostname,
                 sizeof setup.hostname - 1);
   std::memcpy(setup.hostname, hostname.data(), hostname.size());
-  return ask_namespaces({.type = Type::setup, .payload = &setup, .size = sizeof setup}, "make the pod's namespaces");
+  return ask_namespaces({.type = Type::setup, .payload = &setup, .size = sizeof setup},
+                        "make the pod's namespaces");
 }
 
 Result<PodNamespaces> MonitorClient::namespaces() {
@@ -237,7 +248,8 @@ Result<LaunchOutcome> MonitorClient::launch(const LaunchRequest& request, const 
   }
   TRY(auto answer, ask(packet, "launch"));
   LaunchOutcome outcome{.reply = answer.reply, .session = nullptr};
-  if (answer.reply.error == 0 && launch.attach != 0) outcome.session = make_monitor_session(std::move(socket_));
+  if (answer.reply.error == 0 && launch.attach != 0)
+    outcome.session = make_monitor_session(std::move(socket_));
   return outcome;
 }
 
@@ -275,7 +287,8 @@ Result<monitor::Process> MonitorClient::wait(const std::string& id) {
 Result<void> MonitorClient::hold_ports(const std::vector<UniqueFd>& held, const std::vector<UniqueFd>& relays,
                                        const std::vector<monitor::RelayTarget>& targets) {
   if (relays.size() != targets.size())
-    return fail(ErrorKind::invalid_argument, "hold ports: {} relays have {} targets", relays.size(), targets.size());
+    return fail(ErrorKind::invalid_argument, "hold ports: {} relays have {} targets", relays.size(),
+                targets.size());
   constexpr std::size_t kMaxRelays = std::extent_v<decltype(monitor::HoldPorts::target)>;
   // A range of ports may be more than one packet carries.
   std::size_t next_held = 0, next_relay = 0;
@@ -312,7 +325,8 @@ Result<void> MonitorClient::forget(const std::string& id) {
   return {};
 }
 
-Result<std::unique_ptr<Session>> MonitorClient::attach(const std::string& id, const StreamSelection& streams) && {
+Result<std::unique_ptr<Session>> MonitorClient::attach(const std::string& id,
+                                                       const StreamSelection& streams) && {
   monitor::Attach payload = {};
   TRY(copy_id(payload.id, id));
   payload.streams = stream_bits(streams);

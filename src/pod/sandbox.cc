@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sched.h>
-#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include "base/files.h"
 #include "base/id.h"
 #include "kernel/network_namespace.h"
+#include "kernel/pidfd.h"
 #include "pod/engine_impl.h"
 #include "pod/monitor_process.h"
 #include "pod/network_files.h"
@@ -45,9 +45,9 @@ std::uint32_t namespaces_of(const PodConfig& config) {
 Result<void> end_monitor(MonitorClient& client, bool by_force) {
   TRY(const int pid, client.monitor_pid());
   // It still holds our connection, so the number is its own.
-  UniqueFd pidfd(::pidfd_open(pid, 0));
+  UniqueFd pidfd = kernel::open_pidfd(pid);
   if (!pidfd) return errno == ESRCH ? Result<void>() : fail(errno, "open monitor {}", pid);
-  if (by_force && ::pidfd_send_signal(pidfd.get(), SIGKILL, nullptr, 0) != 0 && errno != ESRCH)
+  if (by_force && kernel::send_signal(pidfd.get(), SIGKILL) != 0 && errno != ESRCH)
     return fail(errno, "end monitor {}", pid);
   if (!by_force) TRY(client.end());
   if (!wait_gone(pidfd.get(), kMonitorPatience))

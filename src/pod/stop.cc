@@ -1,11 +1,11 @@
 // Signals and waiting. The end of a process is told by its monitor or its pidfd, never polled for.
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/pidfd.h>
 
 #include <chrono>
 #include <csignal>
 
+#include "kernel/pidfd.h"
 #include "pod/engine_impl.h"
 
 namespace fermata::pod {
@@ -40,7 +40,7 @@ Result<UniqueFd> open_process(LivePod& live, const std::string& container) {
   const auto* process = live.find(container);
   if (process == nullptr || process->exit_code >= 0) return UniqueFd();
   const int pid = process->pid;
-  UniqueFd pidfd(::pidfd_open(pid, 0));
+  UniqueFd pidfd = kernel::open_pidfd(pid);
   if (!pidfd && errno != ESRCH) return fail(errno, "open process {}", pid);
   TRY(live.refresh());
   process = live.find(container);
