@@ -1,6 +1,7 @@
-// The part of libc that fermata-monitor uses, for the architectures that have an entry here. It runs once per pod
-// for as long as the pod lives: linked with glibc it would hold some 500 kB of it, its start included. Same names
-// and same behaviour as libc's (errno included), so that the layer's sources also link with the real one in tests.
+// The part of libc that fermata-monitor uses, for the architectures that have an entry here. It runs once per
+// pod for as long as the pod lives: linked with glibc it would hold some 500 kB of it, its start included.
+// Same names and same behaviour as libc's (errno included), so that the layer's sources also link with the
+// real one in tests.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -125,8 +126,9 @@ char* strstr(const char* text, const char* part) noexcept {
   return nullptr;
 }
 
-// The heap: sizes of powers of two. Small blocks come from pages of their size and are kept for the next one; from
-// half a page on each block is a mapping of its own, which goes back at once (output that a slow client left lying).
+// The heap: sizes of powers of two. Small blocks come from pages of their size and are kept for the next one;
+// from half a page on each block is a mapping of its own, which goes back at once (output that a slow client
+// left lying).
 namespace {
 
 struct alignas(16) Block {
@@ -252,11 +254,14 @@ int ioctl(int fd, unsigned long command, ...) noexcept {
   va_end(rest);
   return sys_int(SYS_ioctl, fd, command, argument);
 }
-int mount(const char* source, const char* target, const char* type, unsigned long flags, const void* data) noexcept {
+int mount(const char* source, const char* target, const char* type, unsigned long flags,
+          const void* data) noexcept {
   return sys_int(SYS_mount, source, target, type, flags, data);
 }
 int umount2(const char* target, int flags) noexcept { return sys_int(SYS_umount2, target, flags); }
-int madvise(void* at, std::size_t size, int advice) noexcept { return sys_int(SYS_madvise, at, size, advice); }
+int madvise(void* at, std::size_t size, int advice) noexcept {
+  return sys_int(SYS_madvise, at, size, advice);
+}
 
 // Waiting
 int epoll_create1(int flags) noexcept { return sys_int(SYS_epoll_create1, flags); }
@@ -284,7 +289,9 @@ int execve(const char* path, char* const* arguments, char* const* environment) n
 int waitid(idtype_t kind, id_t id, siginfo_t* info, int options) {
   return sys_int(SYS_waitid, kind, id, info, options, nullptr);
 }
-pid_t waitpid(pid_t pid, int* status, int options) { return sys_int(SYS_wait4, pid, status, options, nullptr); }
+pid_t waitpid(pid_t pid, int* status, int options) {
+  return sys_int(SYS_wait4, pid, status, options, nullptr);
+}
 int setns(int fd, int type) noexcept { return sys_int(SYS_setns, fd, type); }
 int sethostname(const char* name, std::size_t size) noexcept { return sys_int(SYS_sethostname, name, size); }
 int prctl(int option, ...) noexcept {
@@ -326,11 +333,15 @@ int signalfd(int fd, const sigset_t* set, int flags) noexcept {
 }
 
 // Sockets
-int socket(int family, int type, int protocol) noexcept { return sys_int(SYS_socket, family, type, protocol); }
+int socket(int family, int type, int protocol) noexcept {
+  return sys_int(SYS_socket, family, type, protocol);
+}
 int socketpair(int family, int type, int protocol, int* pair) noexcept {
   return sys_int(SYS_socketpair, family, type, protocol, pair);
 }
-int connect(int fd, const sockaddr* address, socklen_t size) { return sys_int(SYS_connect, fd, address, size); }
+int connect(int fd, const sockaddr* address, socklen_t size) {
+  return sys_int(SYS_connect, fd, address, size);
+}
 int accept4(int fd, sockaddr* address, socklen_t* size, int flags) {
   return sys_int(SYS_accept4, fd, address, size, flags);
 }
@@ -338,7 +349,8 @@ int shutdown(int fd, int how) noexcept { return sys_int(SYS_shutdown, fd, how); 
 int getsockopt(int fd, int level, int option, void* value, socklen_t* size) noexcept {
   return sys_int(SYS_getsockopt, fd, level, option, value, size);
 }
-ssize_t sendto(int fd, const void* from, std::size_t size, int flags, const sockaddr* address, socklen_t address_size) {
+ssize_t sendto(int fd, const void* from, std::size_t size, int flags, const sockaddr* address,
+               socklen_t address_size) {
   return sys(SYS_sendto, fd, from, size, flags, address, address_size);
 }
 ssize_t recvfrom(int fd, void* to, std::size_t size, int flags, sockaddr* address, socklen_t* address_size) {

@@ -19,7 +19,8 @@ namespace {
 
 // Whoever started us may have left anything open, and be waiting for its end.
 bool own_descriptors() {
-  if (::fcntl(monitor::kListenFd, F_SETFD, FD_CLOEXEC) != 0 || ::fcntl(monitor::kListenFd, F_SETFL, O_NONBLOCK) != 0)
+  if (::fcntl(monitor::kListenFd, F_SETFD, FD_CLOEXEC) != 0 ||
+      ::fcntl(monitor::kListenFd, F_SETFL, O_NONBLOCK) != 0)
     return false;
   ::syscall(SYS_close_range, monitor::kListenFd + 1, UINT_MAX, 0);
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);

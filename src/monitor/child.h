@@ -7,7 +7,8 @@
 
 namespace fermata::monitor {
 
-// All descriptors are borrowed. `fds` in the order that init/plan.h lays down: 0-2, the report socket, the plan, the slots.
+// All descriptors are borrowed. `fds` in the order that init/plan.h lays down: 0-2, the report socket, the
+// plan, the slots.
 struct ChildPlan {
   int fds[5 + kMaxFds];
   std::uint32_t fd_count = 0;

@@ -73,7 +73,8 @@ void free_connection(Connection& connection) {
 }
 
 // false: would block. Another error breaks the connection and counts as done.
-bool put_packet(Connection& connection, Header& header, iovec* parts, std::size_t count, const ReplyFds* fds) {
+bool put_packet(Connection& connection, Header& header, iovec* parts, std::size_t count,
+                const ReplyFds* fds) {
   header.version = kProtocolVersion;
   parts[0] = {&header, sizeof header};
   for (std::size_t i = 1; i < count; ++i) header.size += static_cast<std::uint32_t>(parts[i].iov_len);
@@ -132,9 +133,10 @@ bool take_packet(Connection& connection) {
     return false;
   }
   Request request;
-  int error = received.truncated ? EMSGSIZE
-                                 : decode_request(loop::input_scratch(), static_cast<std::size_t>(received.size),
-                                                  received.fd_count, request);
+  int error = received.truncated
+                  ? EMSGSIZE
+                  : decode_request(loop::input_scratch(), static_cast<std::size_t>(received.size),
+                                   received.fd_count, request);
   if (connection.mode == Connection::Mode::streaming) {
     if (error == 0 && request.type == Type::frame && received.fd_count == 0)
       take_frame(connection, request.payload.frame.stream, request.data, request.data_size);
@@ -210,7 +212,8 @@ void update_connection(Connection& connection) {
   if (connection.broken) return;
   std::uint32_t events = 0;
   if (connection.mode == Connection::Mode::requests) events = EPOLLIN;
-  if (connection.mode == Connection::Mode::streaming && !(connection.sends_stdin && input_is_full(connection.process)))
+  if (connection.mode == Connection::Mode::streaming &&
+      !(connection.sends_stdin && input_is_full(connection.process)))
     events = EPOLLIN;
   if (connection.first != nullptr) events |= EPOLLOUT;
   if (loop::watch(connection.watch, events) != 0) break_connection(connection);

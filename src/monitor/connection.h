@@ -1,6 +1,7 @@
-// One client. It sends requests and gets a Reply to each, in order; or it waits for a process; or it has become
-// the streams of one, in Frames. A client that does not read is never waited for: replies it does not take end
-// the connection, and output it does not take is kept for it up to a bound (process.h says what happens then).
+// One client. It sends requests and gets a Reply to each, in order; or it waits for a process; or it has
+// become the streams of one, in Frames. A client that does not read is never waited for: replies it does not
+// take end the connection, and output it does not take is kept for it up to a bound (process.h says what
+// happens then).
 #pragma once
 
 #include <cstddef>
@@ -16,15 +17,15 @@ struct PodProcess;
 struct Connection {
   Watch watch;
   enum class Mode : std::uint8_t { requests, launching, waiting, streaming } mode = Mode::requests;
-  bool broken = false;         // shut down; freed when the loop sees its end
-  bool sends_stdin = false;    // and has not closed it yet
-  std::uint32_t streams = 0;   // kAttach* of a stream
+  bool broken = false;                // shut down; freed when the loop sees its end
+  bool sends_stdin = false;           // and has not closed it yet
+  std::uint32_t streams = 0;          // kAttach* of a stream
   PodProcess* process = nullptr;      // what it launches, waits for or streams
   Connection* next_client = nullptr;  // of the same process
   struct Chunk;
-  Chunk* first = nullptr;      // output not taken yet
+  Chunk* first = nullptr;  // output not taken yet
   Chunk* last = nullptr;
-  std::size_t backlog = 0;     // bytes of it
+  std::size_t backlog = 0;  // bytes of it
 };
 
 // Descriptors that go with a Reply. Borrowed.
@@ -36,8 +37,8 @@ struct ReplyFds {
 
 // Takes over an accepted, non-blocking socket. 0 or an errno, and then it is closed.
 int open_connection(int fd);
-void send_reply(Connection& connection, const Reply& reply, const ReplyFds* fds = nullptr, const void* more = nullptr,
-                std::size_t more_size = 0);
+void send_reply(Connection& connection, const Reply& reply, const ReplyFds* fds = nullptr,
+                const void* more = nullptr, std::size_t more_size = 0);
 // Sends a frame, or keeps it.
 void send_frame(Connection& connection, Stream stream, const void* data, std::size_t size);
 // Asks the loop for what its mode now needs.

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kMaxClients = 128;  // of one relay
 constexpr std::int64_t kIdleMs = 60'000;
-constexpr int kRounds = 32;       // datagrams in one turn, so that others have theirs
+constexpr int kRounds = 32;  // datagrams in one turn, so that others have theirs
 
 struct DatagramRelay;
 struct Client {
@@ -49,7 +49,8 @@ void drop_longest_silent(DatagramRelay& relay) {
 }
 
 void sweep_expired(Timer* timer) {
-  auto& relay = *reinterpret_cast<DatagramRelay*>(reinterpret_cast<char*>(timer) - offsetof(DatagramRelay, sweep));
+  auto& relay =
+      *reinterpret_cast<DatagramRelay*>(reinterpret_cast<char*>(timer) - offsetof(DatagramRelay, sweep));
   const std::int64_t limit = loop::monotonic_ms() - kIdleMs;
   for (Client** link = &relay.clients; *link != nullptr;) {
     if ((*link)->used <= limit)
@@ -67,8 +68,8 @@ void client_ready(Watch* watch, std::uint32_t) {
     const ssize_t got = ::recv(watch->fd, loop::input_scratch(), 65536, MSG_DONTWAIT);
     if (got < 0) return;  // nothing, or the target's refusal (ICMP), which reading has cleared
     client.used = loop::monotonic_ms();
-    ::sendto(client.relay->watch.fd, loop::input_scratch(), static_cast<std::size_t>(got), MSG_DONTWAIT | MSG_NOSIGNAL,
-             &client.address.any, client.address_size);
+    ::sendto(client.relay->watch.fd, loop::input_scratch(), static_cast<std::size_t>(got),
+             MSG_DONTWAIT | MSG_NOSIGNAL, &client.address.any, client.address_size);
   }
 }
 
@@ -99,7 +100,8 @@ Client* open_client(DatagramRelay& relay, const RelayAddress& from, socklen_t fr
 
 Client* find_client(DatagramRelay& relay, const RelayAddress& from, socklen_t from_size) {
   for (Client* client = relay.clients; client != nullptr; client = client->next)
-    if (client->address_size == from_size && std::memcmp(&client->address, &from, from_size) == 0) return client;
+    if (client->address_size == from_size && std::memcmp(&client->address, &from, from_size) == 0)
+      return client;
   return nullptr;
 }
 
@@ -108,13 +110,15 @@ void relay_ready(Watch* watch, std::uint32_t) {
   for (int round = 0; round < kRounds; ++round) {
     RelayAddress from = {};
     socklen_t from_size = sizeof from;
-    const ssize_t got = ::recvfrom(watch->fd, loop::input_scratch(), 65536, MSG_DONTWAIT, &from.any, &from_size);
+    const ssize_t got =
+        ::recvfrom(watch->fd, loop::input_scratch(), 65536, MSG_DONTWAIT, &from.any, &from_size);
     if (got < 0) return;
     Client* client = find_client(relay, from, from_size);
     if (client == nullptr) client = open_client(relay, from, from_size);
     if (client == nullptr) continue;  // a datagram may be lost
     client->used = loop::monotonic_ms();
-    ::send(client->watch.fd, loop::input_scratch(), static_cast<std::size_t>(got), MSG_DONTWAIT | MSG_NOSIGNAL);
+    ::send(client->watch.fd, loop::input_scratch(), static_cast<std::size_t>(got),
+           MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 }
 

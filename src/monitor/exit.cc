@@ -75,7 +75,8 @@ void ended(PodProcess& process, const siginfo_t& how) {
   process.info.pid = 0;
   process.info.exit_code = how.si_code == CLD_EXITED ? how.si_status : 128 + how.si_status;
   process.info.finished = loop::realtime_ns();
-  process.info.oom_killed = how.si_code != CLD_EXITED && how.si_status == SIGKILL && oom_happened(process) ? 1 : 0;
+  process.info.oom_killed =
+      how.si_code != CLD_EXITED && how.si_status == SIGKILL && oom_happened(process) ? 1 : 0;
   process.state = State::draining;
   if (drain_streams(process)) return finish(process);
   update_flow(process);
@@ -109,7 +110,8 @@ void reap_children() {
     process->host_pid = 0;
     if (process->info.id[0] == '\0')
       drop_process(*process);
-    else if (process->state != State::starting || read_report(*process))  // its last words: was it still init?
+    else if (process->state != State::starting ||
+             read_report(*process))  // its last words: was it still init?
       ended(*process, how);
   }
 }

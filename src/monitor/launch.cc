@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -37,15 +36,32 @@ int sort_descriptors(const Request& request, int* fds, PodProcess& process, Chil
   std::uint32_t slots = 0;
   for (std::uint32_t i = 0; i < request.fd_count; ++i) {
     switch (request.tags[i]) {
-      case FdTag::plan: plan_fd = fds[i]; break;
-      case FdTag::init_program: plan.program = fds[i]; break;
-      case FdTag::pid_namespace: plan.pid_namespace = fds[i]; break;
-      case FdTag::cgroup_v2: plan.cgroup_v2 = fds[i]; break;
-      case FdTag::cgroup_v1_procs: plan.v1_procs[plan.v1_count++] = fds[i]; break;
-      case FdTag::slot: plan.fds[init::kFirstSlotFd + slots++] = fds[i]; break;
-      case FdTag::directory: process.directory.reset(std::exchange(fds[i], -1)); break;
-      case FdTag::oom_events: arm_oom(process, std::exchange(fds[i], -1)); break;
-      default: return EINVAL;
+      case FdTag::plan:
+        plan_fd = fds[i];
+        break;
+      case FdTag::init_program:
+        plan.program = fds[i];
+        break;
+      case FdTag::pid_namespace:
+        plan.pid_namespace = fds[i];
+        break;
+      case FdTag::cgroup_v2:
+        plan.cgroup_v2 = fds[i];
+        break;
+      case FdTag::cgroup_v1_procs:
+        plan.v1_procs[plan.v1_count++] = fds[i];
+        break;
+      case FdTag::slot:
+        plan.fds[init::kFirstSlotFd + slots++] = fds[i];
+        break;
+      case FdTag::directory:
+        process.directory.reset(std::exchange(fds[i], -1));
+        break;
+      case FdTag::oom_events:
+        arm_oom(process, std::exchange(fds[i], -1));
+        break;
+      default:
+        return EINVAL;
     }
   }
   plan.fd_count = init::kFirstSlotFd + slots;
@@ -68,8 +84,10 @@ std::int64_t inner_pid(int pid) {
   if (line == nullptr) return 0;
   std::int64_t number = 0;
   for (line += 7; *line != '\0' && *line != '\n'; ++line) {
-    if (*line == '\t' || *line == ' ') number = 0;
-    else number = number * 10 + (*line - '0');
+    if (*line == '\t' || *line == ' ')
+      number = 0;
+    else
+      number = number * 10 + (*line - '0');
   }
   return number;
 }
@@ -104,7 +122,8 @@ void succeed(PodProcess& process) {
   start_streams(process);
 }
 
-// Init ends by itself; the record stays, nameless, until it is reaped, so that the name is free again at once.
+// Init ends by itself; the record stays, nameless, until it is reaped, so that the name is free again at
+// once.
 void fail_launch(PodProcess& process, Stage stage, int error, std::uint32_t op_index) {
   loop::close_watch(process.report.watch);
   Reply reply = {};
@@ -132,13 +151,6 @@ void fail_launch(PodProcess& process, Stage stage, int error, std::uint32_t op_i
   if (process.host_pid == 0) drop_process(process);
 }
 
-bool child_is_dead(const PodProcess& process) {
-  if (process.host_pid == 0) return true;
-  siginfo_t info = {};
-  return ::waitid(P_PID, static_cast<id_t>(process.host_pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-         info.si_pid != 0;
-}
-
 void report_ready(Watch* watch, std::uint32_t) {
   read_report(*reinterpret_cast<ReportWatch*>(watch)->process);
 }
@@ -162,8 +174,10 @@ bool take_report(PodProcess& process, bool& again) {
   if (rights != nullptr && rights->cmsg_type == SCM_RIGHTS && rights->cmsg_len >= CMSG_LEN(sizeof fd))
     std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
   const bool console = got == sizeof report && report.kind == init::ReportKind::console;
-  if (fd >= 0 && console) take_console(process, fd);
-  else if (fd >= 0) ::close(fd);
+  if (fd >= 0 && console)
+    take_console(process, fd);
+  else if (fd >= 0)
+    ::close(fd);
   if (got != sizeof report) return true;
   if (report.kind == init::ReportKind::ready) process.report.ready = true;
   if (report.kind == init::ReportKind::failed) {
@@ -173,8 +187,8 @@ bool take_report(PodProcess& process, bool& again) {
   return true;
 }
 
-int open_launch(Connection& connection, const Launch& launch, PodProcess& process, int (&child_fds)[3], int& report,
-                Reply& failure) {
+int open_launch(Connection& connection, const Launch& launch, PodProcess& process, int (&child_fds)[3],
+                int& report, Reply& failure) {
   if (!process.has(kExec) && launch.log_enabled != 0) {
     const std::uint32_t files = launch.log_files > kMaxLogFiles ? kMaxLogFiles : launch.log_files;
     if (const int error = open_log(process.log, process.directory.get(), launch.log_size, files); error != 0)
@@ -254,8 +268,9 @@ bool read_report(PodProcess& process) {
     return false;
   }
   if (again && process.host_pid != 0) return true;
-  // The end without a failure is a successful exec, or a death on the way to it.
-  if (!process.report.ready && child_is_dead(process)) {
+  // The end without a failure is a successful exec; but not before `ready`, without which the process would
+  // outlive us: init was killed.
+  if (!process.report.ready) {
     fail_launch(process, Stage::init, ECHILD, init::kNoOp);
     return false;
   }

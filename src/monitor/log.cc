@@ -37,7 +37,8 @@ void file_name(char* out, std::uint32_t number) {
 }
 
 int open_current(Log& log, int flags) {
-  const int fd = ::openat(log.directory, kLogFile, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0640);
+  const int fd =
+      ::openat(log.directory, kLogFile, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0640);
   if (fd < 0) return errno;
   struct stat info = {};
   if (::fstat(fd, &info) != 0) info.st_size = 0;
@@ -53,7 +54,8 @@ void rotate(Log& log) {
   for (std::uint32_t number = log.files - 1; number > 0; --number) {
     file_name(from, number - 1);
     file_name(to, number);
-    ::renameat(log.directory, from, log.directory, to);  // a missing one leaves a hole that the next rotation fills
+    ::renameat(log.directory, from, log.directory,
+               to);  // a missing one leaves a hole that the next rotation fills
   }
   if (log.files == 1) ::unlinkat(log.directory, kLogFile, 0);
   // If no new file can be had, the old one, whatever it is called now, still takes the lines.
@@ -88,7 +90,8 @@ void add_record(Log& log, Batch& batch, int stream, char tag, const char* first,
   const std::size_t needed = kRecordOverhead + first_size + second_size;
   const bool inside_line = log.partial[0].continued || log.partial[1].continued;
   const std::uint64_t after = log.size + batch.size + needed;
-  if (log.limit > 0 && after > log.limit && log.size + batch.size > 0 && (!inside_line || after > 2 * log.limit)) {
+  if (log.limit > 0 && after > log.limit && log.size + batch.size > 0 &&
+      (!inside_line || after > 2 * log.limit)) {
     write_batch(log, batch);
     rotate(log);
   }
@@ -164,7 +167,8 @@ void append_log(Log& log, int stream, const char* bytes, std::size_t size, std::
       break;
     }
     const std::size_t content = newline != nullptr ? static_cast<std::size_t>(newline - bytes) : window;
-    add_record(log, batch, stream, newline != nullptr ? 'F' : 'P', partial.bytes, partial.size, bytes, content);
+    add_record(log, batch, stream, newline != nullptr ? 'F' : 'P', partial.bytes, partial.size, bytes,
+               content);
     partial.continued = newline == nullptr;
     forget_partial(partial);
     const std::size_t taken = content + (newline != nullptr ? 1 : 0);
@@ -189,8 +193,6 @@ void close_log(Log& log, std::int64_t realtime_ns) {
   log.fd = -1;
 }
 
-int reopen_log(Log& log) {
-  return log.fd < 0 ? EBADF : open_current(log, 0);
-}
+int reopen_log(Log& log) { return log.fd < 0 ? EBADF : open_current(log, 0); }
 
 }  // namespace fermata::monitor

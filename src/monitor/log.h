@@ -1,8 +1,8 @@
 // A container's log: lines of the CRI log format in `log`, rotated to log.1, log.2, ...
 //
-// A line is written when its newline comes, or in parts (P) of 16 kB, as the field does. No line is split by a
-// rotation (unless it alone outgrows the file), none is lost by one. A full disk never stops the container: what
-// cannot be written is counted, and a line tells the count once there is space again.
+// A line is written when its newline comes, or in parts (P) of 16 kB, as the field does. No line is split by
+// a rotation (unless it alone outgrows the file), none is lost by one. A full disk never stops the container:
+// what cannot be written is counted, and a line tells the count once there is space again.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ struct Log {
   int fd = -1;         // owned
   int directory = -1;  // borrowed
   std::uint64_t size = 0;
-  std::uint64_t limit = 0;   // rotate above; 0: never
+  std::uint64_t limit = 0;  // rotate above; 0: never
   std::uint32_t files = 1;
   std::uint64_t dropped = 0;  // records, since the last one that could be written
   // The unfinished line of each stream: stdout, stderr. Allocated only while there is one.

@@ -71,7 +71,8 @@ int watch(Watch& watch, std::uint32_t events) {
   epoll_event event = {};
   event.events = events;
   event.data.ptr = &watch;
-  if (::epoll_ctl(state.epoll, watch.added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watch.fd, &event) != 0) return errno;
+  if (::epoll_ctl(state.epoll, watch.added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watch.fd, &event) != 0)
+    return errno;
   watch.added = true;
   watch.events = events;
   return 0;

@@ -1,6 +1,6 @@
 // The one epoll loop of the process: descriptors that are watched, timers, and the scratch memory that every
-// handler may use until it returns. Single-threaded: the parent-death signal of the containers is bound to the
-// thread that cloned them, so there must be no other.
+// handler may use until it returns. Single-threaded: the parent-death signal of the containers is bound to
+// the thread that cloned them, so there must be no other.
 #pragma once
 
 #include <sys/epoll.h>
@@ -31,8 +31,8 @@ namespace loop {
 int open();
 // Adds or changes; costs nothing when nothing changes. HUP and ERR always count. 0 or an errno.
 int watch(Watch& watch, std::uint32_t events);
-// Stops watching (a descriptor that must stay silent even for HUP). Pending events of this round are forgotten,
-// so the object may be freed at once.
+// Stops watching (a descriptor that must stay silent even for HUP). Pending events of this round are
+// forgotten, so the object may be freed at once.
 void unwatch(Watch& watch);
 // unwatch and close.
 void close_watch(Watch& watch);

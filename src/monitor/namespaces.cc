@@ -20,7 +20,8 @@ namespace {
 
 constexpr std::uint32_t kAllowed = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 
-// Shared with the child that is born in the namespaces. It shares our descriptors too (CLONE_FILES): what it opens is ours.
+// Shared with the child that is born in the namespaces. It shares our descriptors too (CLONE_FILES): what it
+// opens is ours.
 struct Maker {
   const Setup* setup;
   int net = -1, ipc = -1, uts = -1, mount = -1;
@@ -33,19 +34,23 @@ int open_namespace(std::uint32_t flags, std::uint32_t flag, const char* path, in
   return fd < 0 ? errno : 0;
 }
 
-// Leaves the host's mounts for an empty root. /proc serves as the place to stand on: it exists wherever we can run.
+// Leaves the host's mounts for an empty root. /proc serves as the place to stand on: it exists wherever we
+// can run.
 int make_root(const Setup& setup) {
   char options[64];
-  char* end = append_number(append_text(options, "mode=1777,size="), static_cast<std::int64_t>(setup.shm_size));
+  char* end =
+      append_number(append_text(options, "mode=1777,size="), static_cast<std::int64_t>(setup.shm_size));
   *end = '\0';
   // First, or the host would see the mounts that follow, and lose those that are detached.
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return errno;
-  if (::mount("fermata", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755,size=1m") != 0) return errno;
+  if (::mount("fermata", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755,size=1m") != 0)
+    return errno;
   if (::chdir("/proc") != 0 || ::mkdir("shm", 0755) != 0) return errno;
   if (::mount("shm", "shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) != 0) return errno;
   if (::syscall(SYS_pivot_root, ".", ".") == 0) return ::umount2(".", MNT_DETACH) == 0 ? 0 : errno;
   if (errno != EINVAL) return errno;
-  // The host runs from its initramfs, which cannot be pivoted away; pivot_root(2), NOTES. It stays below ours, hidden.
+  // The host runs from its initramfs, which cannot be pivoted away; pivot_root(2), NOTES. It stays below
+  // ours, hidden.
   if (::mount(".", "/", nullptr, MS_MOVE, nullptr) != 0 || ::chroot(".") != 0) return errno;
   return 0;
 }
@@ -76,7 +81,8 @@ int make_namespaces(const Setup& setup, Namespaces& namespaces) {
   if ((setup.flags & ~kAllowed) != 0 || setup.shm_size > INT64_MAX) return EINVAL;
   if (namespaces.made()) return namespaces.flags == setup.flags ? 0 : EEXIST;
   Maker maker = {.setup = &setup};
-  const int pid = spawn({.flags = setup.flags | CLONE_NEWNS | CLONE_FILES, .run = run_maker, .argument = &maker});
+  const int pid =
+      spawn({.flags = setup.flags | CLONE_NEWNS | CLONE_FILES, .run = run_maker, .argument = &maker});
   if (pid < 0) return -pid;
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {

@@ -21,17 +21,14 @@ PodProcess* find_process(const char* id) {
   return nullptr;
 }
 
-PodProcess* first_process() {
-  return processes;
-}
+PodProcess* first_process() { return processes; }
 
-std::uint32_t process_count() {
-  return count;
-}
+std::uint32_t process_count() { return count; }
 
 bool any_process_runs() {
   for (const PodProcess* process = processes; process != nullptr; process = process->next)
-    if (process->state != State::ended && process->info.id[0] != '\0') return true;  // nameless: a failed launch, killed
+    if (process->state != State::ended && process->info.id[0] != '\0')
+      return true;  // nameless: a failed launch, killed
   return false;
 }
 

@@ -37,7 +37,7 @@ struct Input {
   PodProcess* process = nullptr;
   char* pending = nullptr;  // of one frame, not taken by the container yet
   std::size_t size = 0, done = 0;
-  bool closing = false;     // after what is pending
+  bool closing = false;  // after what is pending
 };
 
 struct ReportWatch {
@@ -54,13 +54,13 @@ struct DrainTimer {
 };
 
 struct PodProcess {
-  Process info = {};      // what clients are told
+  Process info = {};  // what clients are told
   State state = State::starting;
-  int host_pid = 0;       // until it is reaped
+  int host_pid = 0;  // until it is reaped
   UniqueFd pidfd;
   UniqueFd directory;
   UniqueFd oom_events;
-  bool oom_is_counter = false;    // memory.events of v2; else v1's eventfd
+  bool oom_is_counter = false;  // memory.events of v2; else v1's eventfd
   std::uint64_t oom_baseline = 0;
   ReportWatch report;
   Output output[2];
@@ -90,7 +90,8 @@ void remove_client(Connection& connection);
 // The connection is going away.
 void forget_connection(Connection& connection);
 
-// launch.cc. Takes the descriptors it keeps out of `fds` (-1). True: the reply comes later; false: `failure` says why not.
+// launch.cc. Takes the descriptors it keeps out of `fds` (-1). True: the reply comes later; false: `failure`
+// says why not.
 bool launch(Connection& connection, const Request& request, int* fds, Reply& failure);
 // Reads what init has reported so far. False: the launch has failed, and the record is no longer to be used.
 bool read_report(PodProcess& process);

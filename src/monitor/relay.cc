@@ -29,8 +29,8 @@ struct Side {
   Flow* flow = nullptr;
   char* pending = nullptr;
   std::size_t size = 0, done = 0;
-  bool read_ended = false;    // it will send no more
-  bool write_ended = false;   // it will get no more
+  bool read_ended = false;   // it will send no more
+  bool write_ended = false;  // it will get no more
 };
 struct Flow {
   Side client, target;
@@ -49,9 +49,7 @@ void watch_relays(bool accepting) {
   }
 }
 
-Side& other(Side& side) {
-  return &side == &side.flow->client ? side.flow->target : side.flow->client;
-}
+Side& other(Side& side) { return &side == &side.flow->client ? side.flow->target : side.flow->client; }
 
 void close_flow(Flow& flow) {
   for (Side* side : {&flow.client, &flow.target}) {
@@ -104,7 +102,8 @@ bool forward(Side& side) {
   return flush(to);
 }
 
-// Only what can be handled is asked for; a side with nothing to say is not watched, or its HUP would come again and again.
+// Only what can be handled is asked for; a side with nothing to say is not watched, or its HUP would come
+// again and again.
 bool update(Flow& flow) {
   for (Side* side : {&flow.client, &flow.target}) {
     std::uint32_t events = 0;
@@ -122,7 +121,8 @@ bool update(Flow& flow) {
 bool connected(Flow& flow) {
   int error = 0;
   socklen_t size = sizeof error;
-  if (::getsockopt(flow.target.watch.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) return false;
+  if (::getsockopt(flow.target.watch.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0)
+    return false;
   flow.connecting = false;
   return true;
 }

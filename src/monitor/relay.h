@@ -1,5 +1,6 @@
-// Published ports on [::1], which DNAT cannot serve: traffic of a socket of the host is forwarded to an address
-// in the pod's network. Bounded in connections, clients and time; a relay never holds anything else up.
+// Published ports on [::1], which DNAT cannot serve: traffic of a socket of the host is forwarded to an
+// address in the pod's network. Bounded in connections, clients and time; a relay never holds anything else
+// up.
 #pragma once
 
 #include "monitor/protocol.h"

@@ -1,4 +1,5 @@
-// A packet of a client, checked. Pure: nothing is trusted that has not passed here, and hostile input ends here.
+// A packet of a client, checked. Pure: nothing is trusted that has not passed here, and hostile input ends
+// here.
 #pragma once
 
 #include <cstddef>
@@ -28,9 +29,10 @@ struct Request {
   std::uint32_t data_size = 0;
 };
 
-// 0 or an errno: EPROTO (not a packet of this protocol: short, sizes that do not add up, `received_fds` is not
-// what the header says), EPROTONOSUPPORT (a version we do not speak; `hello` is answered in any), ENOSYS (a type
-// we do not know), EINVAL (a payload that is too short or malformed).
-int decode_request(const unsigned char* packet, std::size_t size, std::uint32_t received_fds, Request& request);
+// 0 or an errno: EPROTO (not a packet of this protocol: short, sizes that do not add up, `received_fds` is
+// not what the header says), EPROTONOSUPPORT (a version we do not speak; `hello` is answered in any), ENOSYS
+// (a type we do not know), EINVAL (a payload that is too short or malformed).
+int decode_request(const unsigned char* packet, std::size_t size, std::uint32_t received_fds,
+                   Request& request);
 
 }  // namespace fermata::monitor

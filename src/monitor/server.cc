@@ -81,7 +81,8 @@ void handle_signal(Connection& connection, const Signal& signal) {
 
 void handle_resize(Connection& connection, const Resize& resize) {
   PodProcess* process = find_process(resize.id);
-  reply_error(connection, process == nullptr ? ESRCH : resize_terminal(*process, resize.rows, resize.columns));
+  reply_error(connection,
+              process == nullptr ? ESRCH : resize_terminal(*process, resize.rows, resize.columns));
 }
 
 void handle_attach(Connection& connection, const Attach& attach) {
@@ -157,9 +158,7 @@ void handle_end(Connection& connection) {
   ending = true;
 }
 
-void accept_again(Timer*) {
-  loop::watch(listener, EPOLLIN);
-}
+void accept_again(Timer*) { loop::watch(listener, EPOLLIN); }
 
 void listener_ready(Watch* watch, std::uint32_t) {
   const int fd = ::accept4(watch->fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -187,20 +186,34 @@ void signal_ready(Watch* watch, std::uint32_t) {
 void handle_request(Connection& connection, const Request& request, int* fds) {
   const Request::Payload& payload = request.payload;
   switch (request.type) {
-    case Type::hello: return handle_hello(connection);
-    case Type::setup: return handle_setup(connection, payload.setup);
-    case Type::launch: return handle_launch(connection, request, fds);
-    case Type::signal: return handle_signal(connection, payload.signal);
-    case Type::resize: return handle_resize(connection, payload.resize);
-    case Type::attach: return handle_attach(connection, payload.attach);
-    case Type::wait: return handle_wait(connection, payload.wait);
-    case Type::list: return handle_list(connection);
-    case Type::namespaces: return reply_namespaces(connection);
-    case Type::hold_ports: return handle_hold_ports(connection, request, fds);
-    case Type::reopen_log: return handle_reopen_log(connection, payload.wait);
-    case Type::end: return handle_end(connection);
-    case Type::forget: return handle_forget(connection, payload.wait);
-    default: return reply_error(connection, ENOSYS);
+    case Type::hello:
+      return handle_hello(connection);
+    case Type::setup:
+      return handle_setup(connection, payload.setup);
+    case Type::launch:
+      return handle_launch(connection, request, fds);
+    case Type::signal:
+      return handle_signal(connection, payload.signal);
+    case Type::resize:
+      return handle_resize(connection, payload.resize);
+    case Type::attach:
+      return handle_attach(connection, payload.attach);
+    case Type::wait:
+      return handle_wait(connection, payload.wait);
+    case Type::list:
+      return handle_list(connection);
+    case Type::namespaces:
+      return reply_namespaces(connection);
+    case Type::hold_ports:
+      return handle_hold_ports(connection, request, fds);
+    case Type::reopen_log:
+      return handle_reopen_log(connection, payload.wait);
+    case Type::end:
+      return handle_end(connection);
+    case Type::forget:
+      return handle_forget(connection, payload.wait);
+    default:
+      return reply_error(connection, ENOSYS);
   }
 }
 

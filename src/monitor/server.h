@@ -6,7 +6,8 @@
 
 namespace fermata::monitor {
 
-// Descriptors that are kept are taken out of `fds` (set to -1); the caller closes the rest. Replies, now or later.
+// Descriptors that are kept are taken out of `fds` (set to -1); the caller closes the rest. Replies, now or
+// later.
 void handle_request(Connection& connection, const Request& request, int* fds);
 // Accepts clients on the listening socket. 0 or an errno.
 int start_server(int listen_fd);

@@ -92,8 +92,10 @@ int run_in_cgroup(void* argument) {
 }
 
 long start(const Spawn& what) {
-  const int flags = static_cast<int>(what.flags) | CLONE_VM | CLONE_VFORK | SIGCHLD | (what.pidfd != nullptr ? CLONE_PIDFD : 0);
-  unsigned char* top = what.stack != nullptr ? what.stack + what.stack_size : child_stack + sizeof child_stack;
+  const int flags = static_cast<int>(what.flags) | CLONE_VM | CLONE_VFORK | SIGCHLD |
+                    (what.pidfd != nullptr ? CLONE_PIDFD : 0);
+  unsigned char* top =
+      what.stack != nullptr ? what.stack + what.stack_size : child_stack + sizeof child_stack;
   const int pid = ::clone(run_in_cgroup, top, flags, const_cast<Spawn*>(&what), what.pidfd);
   return pid < 0 ? -errno : pid;
 }
@@ -102,9 +104,7 @@ long start(const Spawn& what) {
 
 }  // namespace
 
-int spawn(const Spawn& what) {
-  return static_cast<int>(start(what));
-}
+int spawn(const Spawn& what) { return static_cast<int>(start(what)); }
 
 void restore_inherited_state() {
   if (limit_raised) ::setrlimit(RLIMIT_NOFILE, &first_limit);

@@ -1,5 +1,5 @@
-// A child as vfork makes it, with clone3's powers: it borrows our memory and runs on a stack of its own until it
-// execs or exits, while we wait. So nothing is copied, and what it writes (why it failed) we can read.
+// A child as vfork makes it, with clone3's powers: it borrows our memory and runs on a stack of its own until
+// it execs or exits, while we wait. So nothing is copied, and what it writes (why it failed) we can read.
 #pragma once
 
 #include <cstddef>
@@ -8,11 +8,11 @@
 namespace fermata::monitor {
 
 struct Spawn {
-  std::uint64_t flags = 0;         // CLONE_*; CLONE_VM | CLONE_VFORK are added
-  int cgroup = -1;                 // a cgroup v2 directory to be born in; -1: ours
-  void (*run)(void*) = nullptr;    // in the child; must end in exec or exit. Calls only system calls
+  std::uint64_t flags = 0;       // CLONE_*; CLONE_VM | CLONE_VFORK are added
+  int cgroup = -1;               // a cgroup v2 directory to be born in; -1: ours
+  void (*run)(void*) = nullptr;  // in the child; must end in exec or exit. Calls only system calls
   void* argument = nullptr;
-  int* pidfd = nullptr;            // where to put one, or nullptr
+  int* pidfd = nullptr;  // where to put one, or nullptr
   // The child's stack; nullptr: one that all callers share, so a threaded one brings its own.
   unsigned char* stack = nullptr;
   std::size_t stack_size = 0;

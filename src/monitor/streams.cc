@@ -53,8 +53,8 @@ Read read_output(Output& output) {
 void output_ready(Watch* watch, std::uint32_t) {
   auto& output = *reinterpret_cast<Output*>(watch);
   PodProcess& process = *output.process;
-  if (read_output(output) == Read::ended && process.state == State::draining && process.output[0].watch.fd < 0 &&
-      process.output[1].watch.fd < 0)
+  if (read_output(output) == Read::ended && process.state == State::draining &&
+      process.output[0].watch.fd < 0 && process.output[1].watch.fd < 0)
     return finish(process);
   update_flow(process);
 }
@@ -146,7 +146,8 @@ int open_streams(PodProcess& process, int (&child_fds)[3]) {
   if (process.has(kTerminal)) return 0;
   int error = 0;
   if (process.has(kStdinOpen)) error = make_pipe(process.input.watch.fd, child_fds[0], true);
-  for (int i = 0; i < 2 && error == 0; ++i) error = make_pipe(process.output[i].watch.fd, child_fds[1 + i], false);
+  for (int i = 0; i < 2 && error == 0; ++i)
+    error = make_pipe(process.output[i].watch.fd, child_fds[1 + i], false);
   return error;
 }
 
@@ -162,9 +163,7 @@ void take_console(PodProcess& process, int master) {
   if (process.rows != 0 || process.columns != 0) resize_terminal(process, process.rows, process.columns);
 }
 
-void start_streams(PodProcess& process) {
-  update_flow(process);
-}
+void start_streams(PodProcess& process) { update_flow(process); }
 
 bool drain_streams(PodProcess& process) {
   bool ended = true;
@@ -205,14 +204,16 @@ void take_frame(Connection& connection, Stream stream, const unsigned char* data
       if (!connection.sends_stdin) return;
       feed_input(process->input, data, size);
       return update_senders(*process);
-    case Stream::stdin_closed: return client_input_ended(connection);
+    case Stream::stdin_closed:
+      return client_input_ended(connection);
     case Stream::resize: {
       std::uint32_t numbers[2];
       std::memcpy(numbers, data, sizeof numbers);
       resize_terminal(*process, numbers[0], numbers[1]);
       return;
     }
-    default: return break_connection(connection);
+    default:
+      return break_connection(connection);
   }
 }
 
@@ -232,7 +233,8 @@ void client_input_ended(Connection& connection) {
   if (!connection.sends_stdin) return;
   connection.sends_stdin = false;
   // An exec session's input is its client's alone.
-  if (connection.process != nullptr && (connection.process->has(kStdinOnce) || connection.process->has(kExec)))
+  if (connection.process != nullptr &&
+      (connection.process->has(kStdinOnce) || connection.process->has(kExec)))
     end_input(*connection.process);
 }
 

@@ -18,12 +18,13 @@ void format_timestamp(std::int64_t realtime_ns, char* out) {
   if (realtime_ns < 0) realtime_ns = 0;
   const std::int64_t seconds = realtime_ns / 1'000'000'000;
   const std::int64_t of_day = seconds % 86400;
-  // Days since 1970 to a date of the Gregorian calendar, whose 400 years repeat; a year here begins in March, so
-  // that the leap day is its last.
+  // Days since 1970 to a date of the Gregorian calendar, whose 400 years repeat; a year here begins in March,
+  // so that the leap day is its last.
   const std::int64_t days = seconds / 86400 + 719468;
   const std::int64_t era = days / 146097;
   const std::int64_t day_of_era = days % 146097;
-  const std::int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const std::int64_t year_of_era =
+      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
   const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const std::int64_t month_from_march = (5 * day_of_year + 2) / 153;
   const std::int64_t day = day_of_year - (153 * month_from_march + 2) / 5 + 1;

@@ -45,8 +45,8 @@ struct LaunchOutcome {
   std::unique_ptr<Session> session;
 };
 
-// Not thread-safe. Every request is answered before the method returns; an errno that the monitor answers is the
-// Error's error_number (ESRCH: no such process; EBUSY: it still runs).
+// Not thread-safe. Every request is answered before the method returns; an errno that the monitor answers is
+// the Error's error_number (ESRCH: no such process; EBUSY: it still runs).
 class MonitorClient {
  public:
   // nullopt: no monitor lives there.

@@ -56,7 +56,8 @@ struct Birth {
 void run_monitor(void* argument) {
   auto& birth = *static_cast<Birth*>(argument);
   const int target = monitor::kListenFd;
-  const bool placed = birth.listener == target ? ::fcntl(target, F_SETFD, 0) == 0 : ::dup2(birth.listener, target) >= 0;
+  const bool placed =
+      birth.listener == target ? ::fcntl(target, F_SETFD, 0) == 0 : ::dup2(birth.listener, target) >= 0;
   if (placed) ::execve(birth.program, birth.arguments, environ);
   birth.error = errno;
   ::_exit(127);
@@ -80,7 +81,8 @@ void run_between(void* argument) {
   ::_exit(0);
 }
 
-// The children share our handlers and our memory: no signal may run one in them. The monitor sets its own mask.
+// The children share our handlers and our memory: no signal may run one in them. The monitor sets its own
+// mask.
 class BlockedSignals {
  public:
   BlockedSignals() {

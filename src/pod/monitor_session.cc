@@ -42,8 +42,12 @@ class MonitorSession final : public Session {
       return fail(EPROTO, "read from the monitor");
     data.resize(size - sizeof header - sizeof frame);
     switch (frame.stream) {
-      case Stream::standard_output: event.kind = Event::Kind::output; break;
-      case Stream::standard_error: event.kind = Event::Kind::error_output; break;
+      case Stream::standard_output:
+        event.kind = Event::Kind::output;
+        break;
+      case Stream::standard_error:
+        event.kind = Event::Kind::error_output;
+        break;
       case Stream::ended: {
         monitor::Process process = {};
         if (data.size() < sizeof process) return fail(EPROTO, "read from the monitor");
@@ -52,7 +56,8 @@ class MonitorSession final : public Session {
         event.exit_code = process.exit_code;
         return event;
       }
-      default: return fail(EPROTO, "read from the monitor");
+      default:
+        return fail(EPROTO, "read from the monitor");
     }
     event.data = std::move(data);
     return event;

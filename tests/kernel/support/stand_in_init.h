@@ -1,0 +1,85 @@
+// What stands for fermata-init in the monitor's tests: this test program itself. When it is started under
+// that name, the constructor below takes over before main. Its plan is text: lines beginning with '#' are
+// orders, all of it is then run by /bin/sh.
+//     #fail <op> <errno>   reports a failure        #console   opens a terminal as init does
+//     #die                 is killed before ready   #slots     checks that slot 0 is open
+#pragma once
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "init/plan.h"
+#include "init/report.h"
+
+namespace fermata::test {
+
+inline void stand_in_report(init::ReportKind kind, std::uint32_t op, int error, int fd = -1) {
+  init::Report report = {.kind = kind, .op_index = op, .error = error};
+  iovec part = {&report, sizeof report};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
+  msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  if (fd >= 0) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof fd);
+    std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+  }
+  if (::sendmsg(init::kReportFd, &message, MSG_NOSIGNAL) < 0) ::_exit(99);
+}
+
+inline void stand_in_console() {
+  const int master = ::open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  ::setsid();
+  int unlock = 0;
+  ::ioctl(master, TIOCSPTLCK, &unlock);
+  const int slave = ::ioctl(master, TIOCGPTPEER, O_RDWR);
+  if (slave < 0) ::_exit(98);
+  stand_in_report(init::ReportKind::console, 0, 0, master);
+  for (int fd = 0; fd < 3; ++fd) ::dup2(slave, fd);
+  ::ioctl(0, TIOCSCTTY, 0);
+  if (slave > 2) ::close(slave);
+  ::close(master);
+}
+
+[[noreturn]] inline void stand_in_init() {
+  for (int fd = init::kReportFd; fd < 300; ++fd)
+    if (::fcntl(fd, F_GETFD) >= 0) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  std::string plan(65536, '\0');
+  const ssize_t got = ::pread(init::kPlanFd, plan.data(), plan.size(), 0);
+  plan.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  if (plan.find("#die\n") != std::string::npos) ::raise(SIGKILL);
+  if (plan.find("#slots\n") != std::string::npos && ::fcntl(init::kFirstSlotFd, F_GETFD) < 0)
+    stand_in_report(init::ReportKind::failed, 1, EBADF);
+  if (plan.find("#console\n") != std::string::npos) stand_in_console();
+  if (const auto at = plan.find("#fail "); at != std::string::npos) {
+    char* end = nullptr;
+    const auto op = static_cast<std::uint32_t>(std::strtoul(plan.c_str() + at + 6, &end, 10));
+    stand_in_report(init::ReportKind::failed, op, static_cast<int>(std::strtol(end, nullptr, 10)));
+    ::_exit(125);
+  }
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  stand_in_report(init::ReportKind::ready, 0, 0);
+  ::setenv("PATH", "/usr/bin:/bin", 1);
+  ::execl("/bin/sh", "sh", "-c", plan.c_str(), nullptr);
+  ::_exit(127);
+}
+
+__attribute__((constructor)) inline void stand_in_when_asked(int count, char** arguments, char**) {
+  if (count >= 1 && std::strcmp(arguments[0], "fermata-init") == 0) stand_in_init();
+}
+
+}  // namespace fermata::test
