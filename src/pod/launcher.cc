@@ -243,7 +243,12 @@ Result<void> Launcher::add_mounts(oci::RuntimeSpec& spec) {
 
 Result<void> Launcher::make_group(const std::vector<AllowedDevice>& devices) {
   TRY(const auto* mounts, engine_.cgroup_mounts());
-  TRY(auto group, kernel::Cgroup::create(*mounts, engine_.container_cgroup(pod_, container_.id)));
+  const std::string path = engine_.container_cgroup(pod_, container_.id);
+  // A group in which cgroup.kill was once written is no good: since 6.14 the kernel counts kills, compares a
+  // clone's count with its parent's group, and kills what CLONE_INTO_CGROUP brings into such a group
+  // (kernel/cgroup/cgroup.c).
+  if (const auto old = kernel::Cgroup::open(*mounts, path); old.exists()) TRY(old.remove());
+  TRY(auto group, kernel::Cgroup::create(*mounts, path));
   auto limits = make_limits(container_.config, devices);
   auto applied = group.apply(limits);
   if (!applied && limits.memory_swap_max && !container_.config.resources.memory_swap) {

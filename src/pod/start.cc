@@ -35,6 +35,7 @@ class Start {
   std::optional<LivePod> live_;
   std::optional<FileLock> groups_lock_;  // held while a sandbox is being made
   std::int64_t intent_ = 0;
+  ContainerRow before_;  // the one being launched, as it was
 };
 
 Result<void> Start::have_sandbox(const ContainerRow& container) {
@@ -87,6 +88,7 @@ Result<void> Start::record(const ContainerRow& container) {
 
 SessionResult Start::launch(ContainerRow& container, const StreamSelection& streams) {
   ContainerRuntime& runtime = container.runtime;
+  before_ = container;
   if (live_->find(container.id) != nullptr)
     if (auto forgotten = live_->client.forget(container.id); !forgotten)
       return start_failure(std::move(forgotten.error()));
@@ -119,13 +121,14 @@ Result<void> Start::have_infra() {
 }
 
 void Start::undo(ContainerRow& container, const Error& error, int exit_code) {
-  container.state = container.runtime.finished == 0 && container.runtime.started == 0
-                        ? ContainerState::created
-                        : ContainerState::exited;
+  // As docker: who never ran stays `created`; who has keeps its times.
+  container.state =
+      before_.state == ContainerState::exited ? ContainerState::exited : ContainerState::created;
+  container.runtime.started = before_.runtime.started;
+  container.runtime.finished = before_.runtime.finished;
+  container.runtime.restart_count = before_.runtime.restart_count;
   container.runtime.error = error.message();
   container.runtime.exit_code = exit_code;
-  container.runtime.finished = 0;
-  if (exit_code == 125) container.state = ContainerState::created;
   // What fails here is found again by the next command: the intent is still there, or the pod is at rest.
   (void)engine_.store().update_state(container);
   if (intent_ != 0) {
@@ -140,9 +143,11 @@ void Start::undo(ContainerRow& container, const Error& error, int exit_code) {
 }
 
 SessionResult Start::run(ContainerRow& container, const StreamSelection& streams) {
+  const ContainerRow original = container;
   auto sandbox = have_sandbox(container);
   if (sandbox && container.id != pod_.config.infra) sandbox = have_infra();
   if (!sandbox) {
+    before_ = original;
     undo(container, sandbox.error(), 125);
     return start_failure(std::move(sandbox.error()));
   }
