@@ -34,9 +34,10 @@ std::ptrdiff_t depth(const oci::Mount& mount) {
   return std::count(mount.destination.begin(), mount.destination.end(), '/');
 }
 
-bool private_cgroup_namespace(const ContainerConfig& config, const kernel::CgroupMounts& mounts) {
-  // As docker: private on v2, the host's on v1 unless it is asked for.
-  if (config.cgroupns.kind.empty()) return mounts.pure_v2() && !config.privileged;
+bool private_cgroup_namespace(const ContainerConfig& config) {
+  // Docker gives one on v2, and on v1 shows the container its own groups by bind mounts; the namespace does
+  // both. A privileged container sees the host's.
+  if (config.cgroupns.kind.empty()) return !config.privileged;
   return config.cgroupns.kind == "private";
 }
 
@@ -77,6 +78,12 @@ int Launcher::keep(UniqueFd fd) {
 
 void Launcher::join(oci::RuntimeSpec& spec, Type type, UniqueFd fd) {
   spec.namespaces.push_back({.type = type, .fd = keep(std::move(fd))});
+}
+
+void Launcher::warn(std::string warning) {
+  auto& warnings = container_.runtime.warnings;
+  if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end())
+    warnings.push_back(std::move(warning));
 }
 
 bool Launcher::user_mounts(std::string_view destination) const {
@@ -206,8 +213,7 @@ Result<void> Launcher::add_namespaces(oci::RuntimeSpec& spec) {
   } else if (config.pid.kind != "host") {
     spec.namespaces.push_back({.type = Type::pid});
   }
-  TRY(const auto* mounts, engine_.cgroup_mounts());
-  if (private_cgroup_namespace(config, *mounts)) spec.namespaces.push_back({.type = Type::cgroup});
+  if (private_cgroup_namespace(config)) spec.namespaces.push_back({.type = Type::cgroup});
   return {};
 }
 
@@ -255,7 +261,7 @@ Result<void> Launcher::make_group(const std::vector<AllowedDevice>& devices) {
     // Not asked for, and many kernels do not account for swap.
     limits.memory_swap_max.reset();
     applied = group.apply(limits);
-    container_.runtime.warnings.emplace_back(
+    warn(
         "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited "
         "without swap.");
   }
@@ -267,22 +273,20 @@ Result<void> Launcher::make_group(const std::vector<AllowedDevice>& devices) {
 
 Result<void> Launcher::warn_of_limits() {
   const ContainerConfig& config = container_.config;
-  auto& warnings = container_.runtime.warnings;
   if ((config.ulimits.empty() && !config.oom_score_adj) || may_raise_limits()) return {};
   for (const Ulimit& ulimit : config.ulimits) {
     rlimit own = {};
     if (::getrlimit(static_cast<__rlimit_resource>(rlimit_number(ulimit.name)), &own) != 0) continue;
     if (ulimit.hard > own.rlim_max)
-      warnings.push_back(fmt::format(
+      warn(fmt::format(
           "ulimit {}={}: the hard limit here is {}, and raising it needs CAP_SYS_RESOURCE: it stays as it is",
           ulimit.name, ulimit.hard, own.rlim_max));
   }
   if (config.oom_score_adj) {
     TRY(const std::string own, read_file("/proc/self/oom_score_adj", 64));
     if (*config.oom_score_adj < parse_signed(trim(own)).value_or(0))
-      warnings.push_back(
-          fmt::format("oom_score_adj {}: lowering it below {} needs CAP_SYS_RESOURCE: it stays as it is",
-                      *config.oom_score_adj, trim(own)));
+      warn(fmt::format("oom_score_adj {}: lowering it below {} needs CAP_SYS_RESOURCE: it stays as it is",
+                       *config.oom_score_adj, trim(own)));
   }
   return {};
 }
@@ -332,7 +336,7 @@ Result<void> Launcher::prepare(const StreamSelection& streams) {
   }
   TRY(warn_of_limits());
   TRY(plan_, runtime::plan_container(spec));
-  for (const std::string& skipped : plan_.skipped) container_.runtime.warnings.push_back(skipped);
+  for (const std::string& skipped : plan_.skipped) warn(skipped);
   TRY(make_group(devices));
   TRY(init_program_, open_program(engine_.options().programs + kInit));
   return {};

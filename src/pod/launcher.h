@@ -35,6 +35,8 @@ class Launcher {
   std::vector<std::string> layer_paths(bool with_upper) const;
   void join(oci::RuntimeSpec& spec, oci::Namespace::Type type, UniqueFd fd);
   int keep(UniqueFd fd);
+  // Once, however often it starts.
+  void warn(std::string warning);
   bool user_mounts(std::string_view destination) const;
 
   Engine::Impl& engine_;

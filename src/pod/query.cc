@@ -120,6 +120,8 @@ Result<std::vector<ContainerInfo>> Engine::Impl::list(const ContainerFilter& fil
     TRY(rows, store().containers(owner));
     pods.forget();
   }
+  // Left when the last event command was killed.
+  TRY(remove_common_groups());
   std::vector<ContainerInfo> found;
   for (ContainerRow& row : rows) {
     auto pod = pods.get(row.pod);

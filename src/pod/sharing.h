@@ -17,7 +17,6 @@ enum class IpcSource {
   host,
   other,  // another container's
 };
-// `founder`: the pod was made for it (it did not join another's network).
 IpcSource ipc_source(const ContainerConfig& config, const PodConfig& pod);
 
 // An IPC namespace to join and the /dev/shm that belongs to it; both empty for the host's namespace.
