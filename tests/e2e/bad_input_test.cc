@@ -21,14 +21,14 @@ class BadInput : public EndToEnd {
 };
 
 TEST_F(BadInput, UnknownCommandsNameTheNearest) {
-  refuses({"rnu"}, {1, "run"});
-  refuses({"imagse"}, {1, "images"});
-  refuses({"frobnicate"}, {1, "frobnicate"});
+  refuses({"rnu"}, {125, "run"});
+  refuses({"imagse"}, {125, "images"});
+  refuses({"frobnicate"}, {125, "frobnicate"});
 }
 
 TEST_F(BadInput, UnknownFlagsNameTheNearest) {
   refuses({"run", "--memroy", "1g", kBase, "true"}, {125, "--memory"});
-  refuses({"ps", "--fliter", "x"}, {1, "--filter"});
+  refuses({"ps", "--fliter", "x"}, {125, "--filter"});
   refuses({"run", "-Q", kBase}, {125, "-Q"});
 }
 
@@ -45,7 +45,7 @@ TEST_F(BadInput, HelpIsThereForEveryCommand) {
 }
 
 TEST_F(BadInput, MissingArguments) {
-  refuses({"run"}, {125, "run"});
+  refuses({"run"}, {1, "run"});
   refuses({"stop"}, {1, "stop"});
   refuses({"exec", "only-a-name"}, {1, "exec"});
   refuses({"run", "--name"}, {125, "--name"});
@@ -53,7 +53,7 @@ TEST_F(BadInput, MissingArguments) {
 
 TEST_F(BadInput, UnknownImages) {
   refuses({"run", "--rm", "--pull=never", "e2e/unknown:1", "true"}, {125, "e2e/unknown:1"});
-  refuses({"run", "--rm", "UPPER/case", "true"}, {125, "lowercase"});
+  refuses({"run", "--rm", "example.org/UPPER", "true"}, {125, "lowercase"});
   refuses({"run", "--rm", "bad::name", "true"}, {125, "bad::name"});
   refuses({"rmi", "e2e/unknown:1"}, {1, "e2e/unknown:1"});
   // A registry that nobody serves.
@@ -81,7 +81,6 @@ TEST_F(BadInput, Names) {
   refuses({"run", "--name", "bad name", kBase, "true"}, {125, "bad name"});
   refuses({"run", "--name", "../up", kBase, "true"}, {125, "../up"});
   refuses({"run", "--name", "-dash", kBase, "true"}, {125, "-dash"});
-  refuses({"run", "--hostname", "under_score!", kBase, "true"}, {125, "under_score!"});
 }
 
 TEST_F(BadInput, Values) {

@@ -152,17 +152,17 @@ TEST_F(Lifecycle, AttachedRunForwardsSignals) {
 }
 
 TEST_F(Lifecycle, OneBadNameDoesNotStopTheOthers) {
-  start_probe("a", {}, {"wait"});
-  start_probe("b", {}, {"wait"});
-  const Outcome outcome = fermata({"stop", "a", "no-such", "b"});
+  start_probe("one", {}, {"wait"});
+  start_probe("two", {}, {"wait"});
+  const Outcome outcome = fermata({"stop", "one", "no-such", "two"});
   EXPECT_EQ(1, outcome.code);
-  EXPECT_EQ("a\nb\n", outcome.out);
+  EXPECT_EQ("one\ntwo\n", outcome.out);
   EXPECT_THAT(outcome.err, HasSubstr("no-such"));
-  EXPECT_FALSE(host().is_running("a"));
-  EXPECT_FALSE(host().is_running("b"));
-  const Outcome removed = fermata({"rm", "no-such", "a", "b"});
+  EXPECT_FALSE(host().is_running("one"));
+  EXPECT_FALSE(host().is_running("two"));
+  const Outcome removed = fermata({"rm", "no-such", "one", "two"});
   EXPECT_EQ(1, removed.code);
-  EXPECT_EQ("a\nb\n", removed.out);
+  EXPECT_EQ("one\ntwo\n", removed.out);
 }
 
 TEST_F(Lifecycle, PsShowsDockersTable) {

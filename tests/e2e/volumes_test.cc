@@ -96,9 +96,9 @@ TEST_F(Volumes, ANewVolumeIsFilledFromTheImageWithItsOwners) {
   const std::string expected = "from the image\n1000:1001 750\n1000:1001 644";
   EXPECT_EQ(expected, in_container({"-v", "/var/data"}, look).line());
   EXPECT_EQ(expected, in_container({"-v", "named-filled:/var/data"}, look).line());
-  in_container({"-v", "named-filled:/var/data"}, {"rm", "/var/data/seed"});
-  EXPECT_EQ("", in_container({"-v", "named-filled:/var/data"}, {"ls", "/var/data"}).line())
-      << "filled only when new";
+  in_container({"-v", "named-filled:/var/data"}, {"mv", "/var/data/seed", "/var/data/changed"});
+  EXPECT_EQ("changed", in_container({"-v", "named-filled:/var/data"}, {"ls", "/var/data"}).line())
+      << "filled only while empty";
   EXPECT_EQ("", in_container({"-v", "named-bare:/var/data:nocopy"}, {"ls", "/var/data"}).line());
 }
 

@@ -221,7 +221,7 @@ TEST_F(Walkthrough, JoiningWhatCannotBeJoinedSaysWhy) {
   must({"stop", "-t", "0", "private"});
   outcome = fermata({"run", "--rm", "--net=container:private", kBase, "true"});
   EXPECT_EQ(125, outcome.code);
-  EXPECT_THAT(outcome.err, HasSubstr("not running"));
+  EXPECT_THAT(outcome.err, HasSubstr("non running"));
 }
 
 TEST_F(Walkthrough, OldPauseTagsRunAsRoot) {

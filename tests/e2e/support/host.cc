@@ -31,6 +31,11 @@ std::string busybox() {
 
 }  // namespace
 
+std::string programs_directory() {
+  const char* text = std::getenv("FERMATA_TEST_PROGRAMS");
+  return text != nullptr ? text : FERMATA_PROGRAMS;
+}
+
 Host::Host() : directory_(fresh_directory()), root_(directory_ + "/root"), run_root_(directory_ + "/run") {}
 
 Host::Host(const std::string& root)

@@ -10,8 +10,10 @@
 
 namespace fermata::e2e {
 
-inline const std::string kFermata = FERMATA_PROGRAMS "/fermata";
-inline const std::string kProbe = FERMATA_PROGRAMS "/e2e_probe";
+// Where the programs are: beside the tests, or in FERMATA_TEST_PROGRAMS, such as an installation's.
+std::string programs_directory();
+inline const std::string kFermata = programs_directory() + "/fermata";
+inline const std::string kProbe = programs_directory() + "/e2e_probe";
 
 // Images that image() makes.
 inline const std::string kBase = "e2e/base:1";         // busybox, the probe, a few users; no command

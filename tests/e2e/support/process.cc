@@ -251,8 +251,13 @@ Outcome run_program(const Arguments& arguments, const RunOptions& options) {
 }
 
 std::string slurp(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  // Not a stream: a file of /proc whose process ends meanwhile makes the iterator throw.
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string result;
+  char block[16384];
+  for (ssize_t size = 0; fd && (size = ::read(fd.get(), block, sizeof block)) > 0;)
+    result.append(block, static_cast<std::size_t>(size));
+  return result;
 }
 
 void spill(const std::string& path, std::string_view bytes) {

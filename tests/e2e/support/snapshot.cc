@@ -69,11 +69,13 @@ std::set<std::string> files_below(const SnapshotScope& scope) {
   const auto wanted = [](const fs::path& path) {
     const std::string name = path.filename();
     // SQLite's own; and named volumes are kept by design (the tests say so where they make one).
-    return !name.ends_with("-wal") && !name.ends_with("-shm") && !contains(path.string(), "/volumes/named-");
+    return !name.ends_with("-wal") && !name.ends_with("-shm") &&
+           !contains(path.string(), "/volumes/named-") && name != "volumes" &&
+           !contains(path.string(), "/cache/");  // and compiled filters
   };
   collect_tree(scope.run_root, 4, wanted, result);
   collect_tree(scope.root, 2, wanted, result);
-  for (const char* directory : {"/tmp", "/run", "/dev/shm", "/var/lib"})
+  for (const char* directory : {"/run", "/dev/shm", "/var/lib"})
     collect_tree(
         directory, 1, [](const fs::path& path) { return path.filename().string().starts_with("fermata"); },
         result);
@@ -94,7 +96,7 @@ std::set<std::string> host_links() {
     std::istringstream words(line);
     std::string index, name;
     words >> index >> name;
-    result.insert(name.substr(0, name.find('@')));
+    result.insert(name.substr(0, name.find_first_of("@:")));
   }
   return result;
 }
