@@ -19,7 +19,7 @@ using kernel::NftTransaction;
 
 constexpr int kFamily = NFPROTO_INET;
 // Of the rules below; a table with another number is made anew.
-constexpr char kVersion[] = "fermata 1";
+constexpr char kVersion[] = "fermata 2";
 
 // Names of maps and chains, also what `nft list ruleset` shows.
 constexpr char kEvery4[] = "ports4", kEvery6[] = "ports6", kOne4[] = "address_ports4",
@@ -129,6 +129,14 @@ void add_translation(NftTransaction& transaction, const std::string& table) {
   for (const bool by_address : {true, false})
     for (const int family : {NFPROTO_IPV4, NFPROTO_IPV6})
       transaction.append_rule(kFamily, table, kPorts, translate(family, by_address));
+  // Translation comes before the kernel's check for strangers that send to 127/8, and would hide them from it
+  // (CVE-2020-8558). What this host sends there itself has been translated on its way out.
+  NftRule foreign = rule_of(NFPROTO_IPV4);
+  foreign.payload(NFT_PAYLOAD_NETWORK_HEADER, 16, 4, 0)
+      .mask(0, kLoopbackMask)
+      .equal(0, kLoopbackNet)
+      .verdict(NFT_RETURN);
+  transaction.append_rule(kFamily, table, "prerouting", foreign);
   NftRule local;
   local.destination_type(0).equal(0, raw(std::uint32_t{RTN_LOCAL})).jump(kPorts);
   transaction.append_rule(kFamily, table, "prerouting", local);
