@@ -1,8 +1,45 @@
 // pull, load and import: a work directory, the module, then commit.
+#include <unistd.h>
+
+#include <utility>
+
+#include "base/process.h"
 #include "image/images_impl.h"
 #include "image/layer_store.h"
 
 namespace fermata::image {
+namespace {
+
+// A row in `intents` for as long as a work directory exists: when this process is killed, the next command of
+// any kind finds the row and calls Images::reconcile.
+class WorkIntent {
+ public:
+  static Result<WorkIntent> record(state::Database& database) {
+    TRY(auto transaction, state::Transaction::begin(database, state::Transaction::Durability::full));
+    TRY(auto insert,
+        database.prepare("INSERT INTO intents(kind, object, pid, pid_start) VALUES('unpack', '', ?, ?)"));
+    const int pid = ::getpid();
+    TRY(insert.bind(1, std::int64_t{pid}).bind(2, process_start(pid)).run());
+    WorkIntent intent(database, database.last_insert_id());
+    TRY(transaction.commit());
+    return intent;
+  }
+  WorkIntent(WorkIntent&& other) noexcept
+      : database_(std::exchange(other.database_, nullptr)), id_(other.id_) {}
+  WorkIntent& operator=(WorkIntent&&) = delete;
+  // A row that stays behind costs the next command a look, nothing else.
+  ~WorkIntent() {
+    if (database_ == nullptr) return;
+    if (auto erase = database_->prepare("DELETE FROM intents WHERE id = ?")) (void)erase->bind(1, id_).run();
+  }
+
+ private:
+  WorkIntent(state::Database& database, std::int64_t id) : database_(&database), id_(id) {}
+  state::Database* database_;
+  std::int64_t id_;
+};
+
+}  // namespace
 
 Result<TransferContext> Images::Impl::context(const std::string& work) const {
   TransferContext context;
@@ -19,6 +56,7 @@ Result<TransferContext> Images::Impl::context(const std::string& work) const {
 
 Result<PullResult> Images::pull(const oci::Reference& reference, const PullOptions& options) {
   TRY(Transfer * transfer, load_transfer());
+  TRY(const WorkIntent intent, WorkIntent::record(*impl_->database));
   TRY(const WorkDirectory work, WorkDirectory::create(impl_->root));
   TRY(const TransferContext context, impl_->context(work.path()));
   const std::string name = reference.canonical();
@@ -33,6 +71,7 @@ Result<PullResult> Images::pull(const oci::Reference& reference, const PullOptio
 
 Result<std::vector<std::string>> Images::load(const std::string& path, const ProgressFn& progress) {
   TRY(Transfer * transfer, load_transfer());
+  TRY(const WorkIntent intent, WorkIntent::record(*impl_->database));
   TRY(const WorkDirectory work, WorkDirectory::create(impl_->root));
   TRY(const TransferContext context, impl_->context(work.path()));
   TRY(const auto images, transfer->load(path, progress, context));
@@ -47,6 +86,7 @@ Result<std::vector<std::string>> Images::load(const std::string& path, const Pro
 
 Result<std::string> Images::import_tar(const std::string& path, const ImportOptions& options) {
   TRY(Transfer * transfer, load_transfer());
+  TRY(const WorkIntent intent, WorkIntent::record(*impl_->database));
   TRY(const WorkDirectory work, WorkDirectory::create(impl_->root));
   TRY(const TransferContext context, impl_->context(work.path()));
   TRY(const FetchedImage image, transfer->import_tar(path, options, context));

@@ -8,7 +8,7 @@ namespace fermata::pod {
 
 Result<void> Engine::Impl::reconcile() {
   TRY(const auto intents, store().intents());
-  bool images_left = false;
+  std::vector<std::int64_t> unfinished_images;
   for (const Intent& intent : intents) {
     const std::int64_t start = process_start(intent.pid);
     if (start != 0 && start == intent.pid_start) continue;  // at work
@@ -31,10 +31,13 @@ Result<void> Engine::Impl::reconcile() {
       }
       TRY(store().remove_intent(intent.id));
     } else {
-      images_left = true;
+      unfinished_images.push_back(intent.id);
     }
   }
-  if (images_left) TRY(images_->reconcile());
+  if (!unfinished_images.empty()) {
+    TRY(images_->reconcile());
+    for (const std::int64_t id : unfinished_images) TRY(store().remove_intent(id));
+  }
   const bool started =
       std::any_of(intents.begin(), intents.end(), [](const Intent& i) { return i.kind == "start"; });
   return started ? remove_common_groups() : Result<void>();

@@ -72,16 +72,6 @@ std::int64_t now_ns() {
   return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
 }
 
-std::int64_t process_start(int pid) {
-  const auto stat = read_file(fmt::format("/proc/{}/stat", pid), 4096);
-  if (!stat) return 0;
-  // The command, field 2, may hold spaces and parentheses; the start time is field 22.
-  const auto end = stat->rfind(')');
-  if (end == std::string::npos || end + 2 > stat->size()) return 0;
-  const auto rest = split(std::string_view(*stat).substr(end + 2), ' ');
-  return rest.size() > 19 ? parse_signed(rest[19]).value_or(0) : 0;
-}
-
 Result<void> Store::insert(const PodRow& pod) {
   TRY(auto statement,
       database_->prepare(fmt::format("INSERT INTO pods({}) VALUES(?,?,?,?,?,?,?)", kPodColumns)));

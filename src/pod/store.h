@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/process.h"
 #include "pod/rows.h"
 #include "state/database.h"
 
@@ -72,8 +73,6 @@ class Store {
   state::Database* database_;
 };
 
-// When a process started, in clock ticks after boot; 0 if it does not exist.
-std::int64_t process_start(int pid);
 std::int64_t now_ns();
 
 }  // namespace fermata::pod
