@@ -453,7 +453,7 @@ Result<pod::NamespaceMode> parse_namespace(std::string_view flag, std::string_vi
   if (flag == "network")
     return fail(ErrorKind::invalid_argument,
                 "network {} not found: known are bridge, none, host and container:NAME", text);
-  return fail(ErrorKind::invalid_argument, "--{}: invalid {} mode", flag, label);
+  return fail(ErrorKind::invalid_argument, "--{}: invalid {} mode: {}", flag, label, text);
 }
 
 Result<pod::Ulimit> parse_ulimit(std::string_view text) {

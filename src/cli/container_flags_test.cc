@@ -65,8 +65,8 @@ TEST(ContainerFlags, NamespacesLastOneWins) {
   EXPECT_EQ(result->net.kind, "container");
   EXPECT_EQ(result->net.target, "pause");
   EXPECT_EQ(result->pid.kind, "host");
-  EXPECT_EQ(error({"--ipc=nope"}), "--ipc: invalid IPC mode");
-  EXPECT_EQ(error({"--pid=shareable"}), "--pid: invalid PID mode");
+  EXPECT_EQ(error({"--ipc=nope"}), "--ipc: invalid IPC mode: nope");
+  EXPECT_EQ(error({"--pid=shareable"}), "--pid: invalid PID mode: shareable");
   EXPECT_EQ(error({"--net=container:"}), "--network: container:NAME needs the name of a container");
   EXPECT_NE(error({"--net=mine"}).find("network mine not found"), std::string::npos);
 }

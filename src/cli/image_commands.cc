@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <set>
+
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/human.h"
@@ -31,6 +33,19 @@ ListFormat image_format(const Flags& flags) {
   return format;
 }
 
+// The pause that the engine serves itself is in no store; under the names by which containers use it, it is
+// listed nevertheless.
+Result<void> add_builtin_pauses(pod::Engine& engine, std::vector<image::Image>& images) {
+  TRY(const auto containers, engine.list({.all = true}));
+  std::set<std::string> seen;
+  for (const pod::ContainerInfo& container : containers) {
+    if (!container.image_id.empty() || !seen.insert(container.config.image).second) continue;
+    TRY(auto image, engine.images().find(container.config.image));
+    if (image && image->builtin_pause) images.push_back(std::move(*image));
+  }
+  return {};
+}
+
 Result<int> run_images(App& app, const Command&, const Flags& flags) {
   const auto& words = flags.arguments();
   ImageListOptions options{.all = flags.is_set("all"),
@@ -39,7 +54,8 @@ Result<int> run_images(App& app, const Command&, const Flags& flags) {
                            .pattern = words.empty() ? std::string() : words[0]};
   TRY(options.filters, parse_filters(flags.list("filter")));
   TRY(pod::Engine* const engine, app.engine());
-  TRY(const auto images, engine->images().list(true));
+  TRY(auto images, engine->images().list(true));
+  TRY(add_builtin_pauses(*engine, images));
   TRY(const auto rows, image_rows(images, options, now()));
   if (!flags.is_set("quiet")) {
     TRY(const std::string text, print_list(image_format(flags), rows));

@@ -109,6 +109,8 @@ Result<int> run_create(App& app, const Command& command, const Flags& flags) {
   TRY(pod::ContainerConfig config, container_config(flags, command.flags, this_client()));
   TRY(const std::string id, create_container(app, flags, config));
   print(id + "\n");
+  TRY(pod::Engine* const engine, app.engine());
+  print_warnings(*engine, id);
   return 0;
 }
 
@@ -138,6 +140,15 @@ Result<Foreground> run_streams(const Flags& flags, const pod::ContainerConfig& c
   return foreground;
 }
 
+// "125: nothing was made": a run that could not start may be repeated under the same name. One that runs all
+// the same (its streams were lost) stays.
+Result<void> undo_run(pod::Engine& engine, const std::string& id) {
+  auto removed = engine.remove(id, {.volumes = true});
+  const bool settled = !removed && (removed.error().kind() == ErrorKind::not_found ||
+                                    removed.error().kind() == ErrorKind::conflict);
+  return settled ? Result<void>() : removed;
+}
+
 // The monitor's event command removes --rm containers; what this command returns from must be gone, so it
 // helps.
 Result<void> remove_after(pod::Engine& engine, const std::string& id) {
@@ -147,14 +158,14 @@ Result<void> remove_after(pod::Engine& engine, const std::string& id) {
 }
 
 Result<int> run_attached(pod::Engine& engine, const std::string& id, const Foreground& foreground,
-                         bool remove) {
+                         bool remove, bool made_here) {
   const auto end = run_foreground(
       foreground, [&](const pod::StreamSelection& streams) { return engine.start(id, streams); },
       // A process that has just ended needs no signal.
       [&](int signal) { (void)engine.kill(id, fmt::format("{}", signal)); });
   if (!end) {
     const int code = report_start_failure(end.error());
-    if (remove) TRY(remove_after(engine, id));
+    if (remove || (made_here && code == kEngineFailed)) TRY(undo_run(engine, id));
     return code;
   }
   if (end->why == StreamEnd::Why::detached) return 0;
@@ -174,10 +185,12 @@ Result<int> run_run(App& app, const Command& command, const Flags& flags) {
   if (!detach) TRY(foreground.check_terminal());
   TRY(const std::string id, create_container(app, flags, config));
   TRY(pod::Engine* const engine, app.engine());
-  if (!detach) return run_attached(*engine, id, foreground, config.auto_remove);
+  // Detached, what the start has to say is told with it.
+  if (!detach) print_warnings(*engine, id);
+  if (!detach) return run_attached(*engine, id, foreground, config.auto_remove, true);
   if (auto started = engine->start(id, {}); !started) {
     const int code = report_start_failure(started.error());
-    if (config.auto_remove) TRY(remove_after(*engine, id));
+    if (config.auto_remove || code == kEngineFailed) TRY(undo_run(*engine, id));
     return code;
   }
   print(id + "\n");
@@ -194,7 +207,7 @@ Result<int> start_attached(pod::Engine& engine, const std::string& name, const F
                         .forward_signals = flags.is_set("sig-proxy", true)};
   TRY(foreground.read_detach_keys(flags));
   TRY(foreground.check_terminal());
-  return run_attached(engine, info.id, foreground, info.config.auto_remove);
+  return run_attached(engine, info.id, foreground, info.config.auto_remove, false);
 }
 
 Result<int> run_start(App& app, const Command&, const Flags& flags) {
@@ -210,8 +223,8 @@ Result<int> run_start(App& app, const Command&, const Flags& flags) {
     if (auto started = engine->start(name, {}); started) {
       print(name + "\n");
     } else {
-      const int failed = report_start_failure(started.error());
-      code = names.size() == 1 ? failed : 1;
+      report_start_failure(started.error());
+      code = 1;
     }
   }
   return code;
@@ -272,7 +285,6 @@ void add_run_commands(std::vector<Command>& commands) {
                 kDetachKeys,
                 {"interactive", 'i', FlagKind::boolean, "", "Attach container's STDIN"},
                 kSigProxy},
-      .failure_code = kEngineFailed,
       .run = run_start,
   });
 }

@@ -14,7 +14,11 @@
 namespace fermata::cli {
 namespace {
 
-constexpr int kEngineFailed = 125;
+// Docker's exec tells 126 and 127 of its own command, and 1 where `run` has 125.
+int exec_failure(const pod::StartFailure& failure) {
+  const int code = report_start_failure(failure);
+  return code == 125 ? 1 : code;
+}
 
 Result<int> run_exec(App& app, const Command&, const Flags& flags) {
   const auto& words = flags.arguments();
@@ -38,13 +42,13 @@ Result<int> run_exec(App& app, const Command&, const Flags& flags) {
   TRY(pod::Engine* const engine, app.engine());
   if (detach) {
     auto started = engine->exec(words[0], config, {});
-    return started ? 0 : report_start_failure(started.error());
+    return started ? 0 : exec_failure(started.error());
   }
   const auto end = run_foreground(
       foreground,
       [&](const pod::StreamSelection& streams) { return engine->exec(words[0], config, streams); },
       [](int) {});
-  return end ? exit_code_of(*end) : report_start_failure(end.error());
+  return end ? exit_code_of(*end) : exec_failure(end.error());
 }
 
 Result<int> run_attach(App& app, const Command&, const Flags& flags) {
@@ -126,7 +130,6 @@ void add_stream_commands(std::vector<Command>& commands) {
                  {"user", 'u', FlagKind::text, "string",
                   "Username or UID (format: \"<name|uid>[:<group|gid>]\")"},
                  {"workdir", 'w', FlagKind::text, "string", "Working directory inside the container"}},
-       .failure_code = kEngineFailed,
        .primary = true,
        .run = run_exec});
   commands.push_back(
