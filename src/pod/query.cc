@@ -10,9 +10,23 @@
 #include "oci/reference.h"
 #include "pod/engine_impl.h"
 #include "pod/list_filter.h"
+#include "pod/volumes.h"
 
 namespace fermata::pod {
 namespace {
+
+// As applied; before the first start, as they will be.
+std::vector<std::pair<std::string, VolumeMount>> mounts_of(Engine::Impl& engine,
+                                                           const ContainerRuntime& runtime) {
+  if (!runtime.mounts.empty()) return runtime.mounts;
+  std::vector<std::pair<std::string, VolumeMount>> mounts;
+  for (const VolumeMount& mount : runtime.resolved.mounts) {
+    const bool volume = mount.kind == VolumeMount::Kind::volume;
+    mounts.emplace_back(
+        volume ? volume_directory(engine.options().root, mount.source) + "/_data" : mount.source, mount);
+  }
+  return mounts;
+}
 
 ContainerInfo describe(Engine::Impl& engine, const ContainerRow& row, const PodRow& pod, const Present& now) {
   const ContainerRuntime& runtime = row.runtime;
@@ -34,7 +48,7 @@ ContainerInfo describe(Engine::Impl& engine, const ContainerRow& row, const PodR
                      .finished = running ? 0 : runtime.finished,
                      .infra = pod.config.infra == row.id,
                      .exposed_ports = runtime.resolved.exposed_ports,
-                     .mounts = runtime.mounts,
+                     .mounts = mounts_of(engine, runtime),
                      .warnings = runtime.warnings,
                      .stop_signal = runtime.resolved.stop_signal,
                      .restart_count = runtime.restart_count,
