@@ -109,7 +109,12 @@ TEST_F(Images, ACompressedArchiveIsLoaded) {
 }
 
 TEST_F(Images, AWrongDigestIsRefused) {
+  // A layer of its own: one that is here already is not read again.
+  fs::create_directories(scratch("little"));
+  spill(scratch("little/file"), "little\n");
+  ASSERT_TRUE(run_program({"tar", "-C", scratch("little"), "-cf", scratch("little.tar"), "."}).ok());
   ArchiveRequest asked = request();
+  asked.layer_tar = scratch("little.tar");
   asked.wrong_digest = true;
   for (const bool docker : {true, false}) {
     if (docker)

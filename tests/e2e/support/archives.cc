@@ -84,16 +84,17 @@ void write_oci_layout(const ArchiveRequest& request, const std::string& director
   spill(directory + "/config", config_of(request, diff_id));
   const Blob config = add_blob(directory, directory + "/config");
   const std::string kind = "application/vnd.oci.image.";
-  Blob stated = layer;
   if (request.wrong_digest) {
-    // Found under its name, but with other bytes than the name says.
-    stated.digest = std::string(64, 'b');
-    fs::rename(directory + "/blobs/sha256/" + layer.digest, directory + "/blobs/sha256/" + stated.digest);
+    // Other bytes than its name says.
+    const std::string path = directory + "/blobs/sha256/" + layer.digest;
+    std::string bytes = slurp(path);
+    bytes[bytes.size() / 2] ^= 1;
+    spill(path, bytes);
   }
   spill(directory + "/manifest",
         R"({"schemaVersion":2,"mediaType":")" + kind + R"(manifest.v1+json","config":)" +
             descriptor(kind + "config.v1+json", config) + R"(,"layers":[)" +
-            descriptor(kind + "layer.v1.tar" + (request.gzip ? "+gzip" : ""), stated) + "]}");
+            descriptor(kind + "layer.v1.tar" + (request.gzip ? "+gzip" : ""), layer) + "]}");
   const Blob manifest = add_blob(directory, directory + "/manifest");
   spill(directory + "/index.json",
         R"({"schemaVersion":2,"manifests":[)" +
