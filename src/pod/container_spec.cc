@@ -188,6 +188,8 @@ Result<oci::RuntimeSpec> make_spec(const SpecInput& input) {
   spec.sysctl = config.sysctls;
   if (config.net.kind != "container")
     std::erase_if(spec.sysctl, [](const auto& entry) { return entry.first.starts_with("net."); });
+  if (!config.domainname.empty() && config.uts.kind != "host")
+    spec.sysctl.emplace("kernel.domainname", config.domainname);
   spec.mounts = runtime::default_mounts(config.privileged);
   drop_covered_mounts(spec.mounts, config.mounts);
   spec.devices = has_mount(config, "/dev") ? std::vector<oci::Device>() : runtime::default_devices();

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "pod/engine_impl.h"
 
 namespace fermata::pod {
@@ -24,6 +25,13 @@ Result<std::string> own_directory() {
   if (size < 0) return fail(errno, "find this program's directory through /proc/self/exe");
   const std::string program(path, static_cast<std::size_t>(size));
   return program.substr(0, program.rfind('/'));
+}
+
+// A pod's lock is one byte of a common file, at the number that its id begins with: no file of its own that
+// would have to be removed without a race. Should two pods share a byte, they wait for each other.
+std::int64_t lock_byte(const std::string& pod) {
+  constexpr std::size_t kDigits = 15;  // 60 bits: off_t has 63
+  return static_cast<std::int64_t>(parse_unsigned(std::string_view(pod).substr(0, kDigits), 16).value_or(0));
 }
 
 // Relative ones would mean another directory to the monitor's event command.
@@ -99,7 +107,11 @@ Result<const kernel::CgroupMounts*> Engine::Impl::cgroup_mounts() {
 }
 
 Result<FileLock> Engine::Impl::lock_pod(const std::string& pod) {
-  return FileLock::acquire(pod_lock_path(pod));
+  return FileLock::acquire(options_.run_root + "/pods.lock", FileLock::Mode::exclusive, lock_byte(pod));
+}
+
+Result<std::optional<FileLock>> Engine::Impl::try_lock_pod(const std::string& pod) {
+  return FileLock::try_acquire(options_.run_root + "/pods.lock", FileLock::Mode::exclusive, lock_byte(pod));
 }
 
 std::string Engine::Impl::container_cgroup(const PodRow& pod, const std::string& container) const {

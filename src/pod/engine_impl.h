@@ -80,9 +80,7 @@ class Engine::Impl {
   Result<network::Network*> network();
   Result<const kernel::CgroupMounts*> cgroup_mounts();
   Result<FileLock> lock_pod(const std::string& pod);
-  std::string pod_lock_path(const std::string& pod) const {
-    return options_.run_root + "/pods/" + pod + ".lock";
-  }
+  Result<std::optional<FileLock>> try_lock_pod(const std::string& pod);
   std::string run_directory(const std::string& pod) const { return options_.run_root + "/pods/" + pod; }
   std::string container_directory(const std::string& id) const { return options_.root + "/containers/" + id; }
   std::string pod_cgroup(const std::string& pod) const { return cgroup_parent_ + "/" + pod; }

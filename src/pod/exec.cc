@@ -22,6 +22,7 @@
 namespace fermata::pod {
 namespace {
 
+constexpr int kEngineFailed = 1;  // docker's code of `exec` for what is not the command's fault
 constexpr int kCannotInvoke = 126;
 
 struct NamespaceFile {
@@ -145,7 +146,7 @@ SessionResult Engine::Impl::exec(const std::string& reference, const ExecConfig&
     return tl::unexpected<StartFailure>(StartFailure{.exit_code = exit_code, .error = std::move(error)});
   };
   auto container = find(reference);
-  if (!container) return failure(std::move(container.error()), 125);
+  if (!container) return failure(std::move(container.error()), kEngineFailed);
   if (container->runtime.resolved.pause)
     return failure(
         Error(
@@ -155,7 +156,7 @@ SessionResult Engine::Impl::exec(const std::string& reference, const ExecConfig&
                         container->name)),
         kCannotInvoke);
   auto prepared = prepare(*this, *container, config, streams);
-  if (!prepared) return failure(std::move(prepared.error()), 125);
+  if (!prepared) return failure(std::move(prepared.error()), kEngineFailed);
   return launch_process(prepared->live, prepared->plan, config.command, std::move(prepared->request),
                         streams);
 }

@@ -1,7 +1,8 @@
 // Advisory locks between engines, by open file description (fcntl(2), F_OFD_SETLKW): they end with the
-// descriptor, so with the process, and work between threads too.
+// descriptor, so with the process, and work between threads too. The file stays; nobody removes it.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -13,18 +14,19 @@ namespace fermata::pod {
 class FileLock {
  public:
   enum class Mode { exclusive, shared };
-  // Waits for it. The file is made when it is missing, and may have been removed by a holder before.
-  static Result<FileLock> acquire(const std::string& path, Mode mode = Mode::exclusive);
+  // Waits for it. The file is made when it is missing. `byte`: that one alone, so that one file serves for
+  // many locks (it need not have that byte); otherwise the whole.
+  static Result<FileLock> acquire(const std::string& path, Mode mode = Mode::exclusive,
+                                  std::optional<std::int64_t> byte = std::nullopt);
   // nullopt: somebody else holds it.
-  static Result<std::optional<FileLock>> try_acquire(const std::string& path, Mode mode = Mode::exclusive);
-  // Takes the file away, while it is held exclusively.
-  void remove_file() const;
+  static Result<std::optional<FileLock>> try_acquire(const std::string& path, Mode mode = Mode::exclusive,
+                                                     std::optional<std::int64_t> byte = std::nullopt);
 
  private:
-  FileLock(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
-  static Result<std::optional<FileLock>> lock(const std::string& path, Mode mode, bool wait);
+  explicit FileLock(UniqueFd fd) : fd_(std::move(fd)) {}
+  static Result<std::optional<FileLock>> lock(const std::string& path, Mode mode,
+                                              std::optional<std::int64_t> byte, bool wait);
   UniqueFd fd_;
-  std::string path_;
 };
 
 }  // namespace fermata::pod

@@ -21,13 +21,13 @@ Result<void> Engine::Impl::reconcile() {
         TRY(destroy_sandbox(*pod, std::move(live)));
       }
       TRY(store().remove_intent(intent.id));
-      if (!pod) lock.remove_file();
     } else if (intent.kind == "remove") {
       auto container = store().container(intent.object);
       if (container) {
         TRY(const auto lock, lock_pod(container->pod));
         TRY(settle_locked(container->pod));
-        TRY(remove_settled(*container, intent.volumes));
+        // Another command may have finished it while we waited.
+        if (store().container(container->id)) TRY(remove_settled(*container, intent.volumes));
       }
       TRY(store().remove_intent(intent.id));
     } else {

@@ -76,7 +76,6 @@ Result<void> Engine::Impl::remove(const std::string& reference, const RemoveOpti
         return fail(ErrorKind::conflict, "container \"/{}\" was started again meanwhile", container.name);
       TRY(remove_settled(*again, options.volumes));
     }
-    if (!store().pod(container.pod)) lock.remove_file();
   }
   return remove_common_groups();
 }

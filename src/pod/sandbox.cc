@@ -147,21 +147,21 @@ Result<bool> Engine::Impl::destroy_sandbox(const PodRow& pod, std::optional<Live
 Result<void> Engine::Impl::remove_common_groups() {
   TRY(const bool in_use, store().any_ready_pod());
   if (in_use) return {};
-  TRY(const auto lock, FileLock::try_acquire(options_.run_root + "/lock"));
-  if (!lock) return {};
-  TRY(const bool used_now, store().any_ready_pod());
-  if (used_now) return {};
   TRY(const auto* mounts, cgroup_mounts());
   const auto monitors = kernel::Cgroup::open(*mounts, cgroup_parent_ + "/monitors");
   const auto parent = kernel::Cgroup::open(*mounts, cgroup_parent_);
   if (!parent.exists()) return {};
+  // Waiting for it (a few milliseconds of another engine's work) lets the last of several engines do what the
+  // ones before had to leave.
+  TRY(const auto lock, FileLock::acquire(options_.run_root + "/lock"));
+  TRY(const bool used_now, store().any_ready_pod());
+  if (used_now) return {};
   if (monitors.exists()) {
-    TRY(const auto members, monitors.processes());
-    // The monitor's event command is in its group until it steps out.
-    if (std::find(members.begin(), members.end(), ::getpid()) != members.end())
-      TRY(kernel::Cgroup::open(*mounts, "").add_process(::getpid()));
-    // Another engine's event command, which will come here itself.
-    if (std::any_of(members.begin(), members.end(), [](int pid) { return pid != ::getpid(); })) return {};
+    TRY(auto members, monitors.processes());
+    // A monitor's event command is in the group until it steps out, here.
+    if (std::erase(members, ::getpid()) != 0) TRY(kernel::Cgroup::open(*mounts, "").add_process(::getpid()));
+    // Other event commands: they come here themselves.
+    if (!members.empty()) return {};
   }
   for (const auto& group : {monitors, parent}) {
     const auto removed = group.remove();

@@ -71,17 +71,15 @@ Result<void> Engine::Impl::settle(const std::string& pod) {
   {
     TRY(const auto lock, lock_pod(pod));
     TRY(settle_locked(pod));
-    if (!store().pod(pod)) lock.remove_file();
   }
   return remove_common_groups();
 }
 
 Result<void> Engine::Impl::settle_if_idle(const std::string& pod) {
   {
-    TRY(const auto lock, FileLock::try_acquire(pod_lock_path(pod)));
+    TRY(const auto lock, try_lock_pod(pod));
     if (!lock) return {};
     TRY(settle_locked(pod));
-    if (!store().pod(pod)) lock->remove_file();
   }
   return remove_common_groups();
 }

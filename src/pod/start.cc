@@ -181,7 +181,6 @@ SessionResult Engine::Impl::start(const std::string& reference, const StreamSele
                 fmt::format("container {} is being removed: run 'rm' again", container->name)));
     result = Start(*this, *database_).run(*container, streams);
     if (!result && container->config.auto_remove) (void)remove_settled(*container, true);
-    if (!result && !store().pod(container->pod)) lock->remove_file();
   }
   if (!result) (void)remove_common_groups();
   return result;
