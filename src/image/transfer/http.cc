@@ -231,12 +231,10 @@ HttpAnswer HttpClient::Impl::get_once(const HttpRequest& request) {
     failure.code = CURLE_RANGE_ERROR;
     failure.text = "the server sent another range than it was asked for";
   }
-  curl_off_t reached = 0, connected = 0;
+  curl_off_t connected = 0;
   ::curl_easy_getinfo(handle, CURLINFO_OS_ERRNO, &failure.system_error);
   ::curl_easy_getinfo(handle, CURLINFO_SSL_VERIFYRESULT, &failure.verify_result);
-  ::curl_easy_getinfo(handle, CURLINFO_CONNECT_TIME_T, &reached);
   ::curl_easy_getinfo(handle, CURLINFO_PRETRANSFER_TIME_T, &connected);
-  failure.reached = reached > 0;
   failure.connected = connected > 0;
   describe_failure(failure, answer);
   return answer;

@@ -29,8 +29,9 @@ struct HttpRequest {
 
 enum class HttpFailure {
   none,
-  no_tls,       // https was asked of a server that does not speak TLS, or only listens
-  unreachable,  // no such host, refused, no route, timeout while connecting
+  no_tls,       // https was asked of a server that does not speak TLS
+  unreachable,  // no such host, refused (error_number ECONNREFUSED), no route, or ETIMEDOUT: TLS may be what
+                // hangs
   interrupted,  // it began, and broke or stalled: worth another try
   stopped,      // by the sink or the stop token
   fatal,        // a certificate, a malformed answer, ...

@@ -10,8 +10,16 @@ namespace {
 
 Error make_error(tl::unexpected<Error> error) { return std::move(error).value(); }
 
+bool says(const CurlFailure& curl, std::string_view what) {
+  return curl.text.find(what) != std::string_view::npos;
+}
+
 Error certificate_error(const CurlFailure& curl) {
   constexpr const char* kPrefix = "tls: failed to verify certificate: x509: ";
+  // The chain is good, the name is not: curl checks it itself and leaves verify_result unset.
+  if (says(curl, "target host name"))
+    return make_error(
+        fail(ErrorKind::failed, "{}certificate is not valid for {} ({})", kPrefix, curl.host, curl.text));
   switch (curl.verify_result) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
@@ -19,12 +27,6 @@ Error certificate_error(const CurlFailure& curl) {
           fail(ErrorKind::failed,
                "{}certificate has expired or is not yet valid ({}; is this machine's clock right?)", kPrefix,
                curl.host));
-    // The chain is good, the name is not: curl checks it itself.
-    case X509_V_OK:
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      return make_error(
-          fail(ErrorKind::failed, "{}certificate is not valid for {} ({})", kPrefix, curl.host, curl.text));
     default:
       return make_error(fail(ErrorKind::failed,
                              "{}certificate signed by unknown authority (of {}; put its CA into "
@@ -49,10 +51,6 @@ Error handshake_error(const CurlFailure& curl, bool plain) {
   return make_error(fail(ErrorKind::failed, "tls: handshake with {} failed: {}", curl.host, curl.text));
 }
 
-bool says(const CurlFailure& curl, std::string_view what) {
-  return curl.text.find(what) != std::string_view::npos;
-}
-
 HttpFailure classify(const CurlFailure& curl) {
   switch (curl.code) {
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -61,10 +59,10 @@ HttpFailure classify(const CurlFailure& curl) {
     case CURLE_PROXY:
       return HttpFailure::unreachable;
     case CURLE_OPERATION_TIMEDOUT:
-      if (curl.connected) return HttpFailure::interrupted;
-      return curl.reached ? HttpFailure::no_tls : HttpFailure::unreachable;
+      return curl.connected ? HttpFailure::interrupted : HttpFailure::unreachable;
+    case CURLE_RECV_ERROR:  // a proxy that refuses the tunnel is one too
+      return curl.connected ? HttpFailure::interrupted : HttpFailure::unreachable;
     case CURLE_PARTIAL_FILE:
-    case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
     case CURLE_GOT_NOTHING:
     case CURLE_HTTP2:
@@ -80,6 +78,12 @@ HttpFailure classify(const CurlFailure& curl) {
     default:
       return HttpFailure::fatal;
   }
+}
+
+Error unreachable_error(const CurlFailure& curl) {
+  if (curl.code == CURLE_OPERATION_TIMEDOUT)
+    return {ErrorKind::unavailable, ETIMEDOUT, "dial tcp " + std::string(curl.host) + ": i/o timeout"};
+  return make_error(fail(ErrorKind::unavailable, "dial tcp {}: {}", curl.host, curl.text));
 }
 
 Error interrupted_error(const CurlFailure& curl) {
@@ -119,13 +123,8 @@ void describe_failure(const CurlFailure& curl, HttpAnswer& answer) {
       break;
   }
   switch (answer.failure) {
-    case HttpFailure::no_tls:
-      answer.error = make_error(fail(ErrorKind::unavailable, "{}: TLS handshake timeout", curl.host));
-      return;
     case HttpFailure::unreachable:
-      answer.error = make_error(
-          fail(ErrorKind::unavailable, "dial tcp {}: {}", curl.host,
-               curl.code == CURLE_OPERATION_TIMEDOUT ? std::string_view("i/o timeout") : curl.text));
+      answer.error = unreachable_error(curl);
       return;
     case HttpFailure::interrupted:
       answer.error = interrupted_error(curl);

@@ -13,8 +13,7 @@ struct CurlFailure {
   std::string_view host;   // that was asked
   long system_error = 0;   // CURLINFO_OS_ERRNO
   long verify_result = 0;  // X509_V_*
-  bool reached = false;    // TCP connected
-  bool connected = false;  // and TLS, where it was asked for
+  bool connected = false;  // a connection stood, TLS included where it was asked for
 };
 
 // Sets `failure` and `error`.

@@ -82,7 +82,7 @@ class Download {
       TRY(check_retry(answer));
       failures = received_ - before >= kWorthTheName ? 0 : failures + 1;
       if (failures > kMaxFailures) return last_error(answer);
-      if (!pause_before_retry(stop, failures, answer.retry_after)) return last_error(answer);
+      if (!pause_before_retry(stop, std::max(failures - 1, 0), answer.retry_after)) return last_error(answer);
     }
   }
 

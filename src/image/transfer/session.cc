@@ -32,9 +32,10 @@ std::string RegistrySession::url(const std::string& path) const {
 // Once, at the first request: a registry that spoke TLS is never asked without.
 bool RegistrySession::fall_back(const HttpAnswer& answer) {
   if (!may_be_plain_ || decided_ || plain_) return false;
+  const int system_error = answer.error ? answer.error->error_number() : 0;
   const bool no_https = answer.failure == HttpFailure::no_tls ||
-                        (answer.failure == HttpFailure::unreachable && !has_port(host_) &&
-                         answer.error->error_number() == ECONNREFUSED);
+                        (answer.failure == HttpFailure::unreachable &&
+                         (system_error == ETIMEDOUT || (system_error == ECONNREFUSED && !has_port(host_))));
   if (no_https) plain_ = true;
   return no_https;
 }
@@ -45,8 +46,9 @@ Result<HttpAnswer> RegistrySession::get(HttpClient& client, HttpRequest request,
   for (bool renewed = false;;) {
     request.url = url(path);
     request.authorization = authorizer_.value();
-    // A server without TLS may take our greeting for the beginning of a long request.
-    const bool probing = may_be_plain_ && !decided_ && !plain_;
+    // A server without TLS may take our greeting for the beginning of a long request; this machine's own
+    // answers soon if it answers at all.
+    const bool probing = is_loopback(host_) && !decided_ && !plain_;
     request.connect_timeout = std::chrono::seconds(probing ? 5 : 30);
     HttpAnswer answer = client.get(request);
     if (fall_back(answer)) continue;
