@@ -34,6 +34,11 @@ Result<bool> wait_end(int pidfd, std::optional<milliseconds> timeout) {
   }
 }
 
+// Another command was quicker: the pod's last process has ended, and its monitor with it.
+bool monitor_gone(const Error& error) {
+  return error.error_number() == EPIPE || error.error_number() == ECONNRESET;
+}
+
 // A running container's first process. The monitor is asked again after the pidfd was opened: the number is
 // its own.
 Result<UniqueFd> open_process(LivePod& live, const std::string& container) {
@@ -42,7 +47,10 @@ Result<UniqueFd> open_process(LivePod& live, const std::string& container) {
   const int pid = process->pid;
   UniqueFd pidfd = kernel::open_pidfd(pid);
   if (!pidfd && errno != ESRCH) return fail(errno, "open process {}", pid);
-  TRY(live.refresh());
+  if (auto asked = live.refresh(); !asked) {
+    if (monitor_gone(asked.error())) return UniqueFd();
+    return tl::unexpected(std::move(asked.error()));
+  }
   process = live.find(container);
   if (process == nullptr || process->exit_code >= 0 || process->pid != pid) return UniqueFd();
   return pidfd;
@@ -51,7 +59,7 @@ Result<UniqueFd> open_process(LivePod& live, const std::string& container) {
 // ESRCH: it has ended by itself.
 Result<void> send(LivePod& live, const std::string& container, int signal) {
   auto sent = live.client.signal(container, signal);
-  if (!sent && sent.error().error_number() == ESRCH) return {};
+  if (!sent && (sent.error().error_number() == ESRCH || monitor_gone(sent.error()))) return {};
   return sent;
 }
 
