@@ -64,6 +64,10 @@ Result<void> Images::Impl::commit(const FetchedImage& image, const std::vector<s
     TRY(auto insert, database->prepare("INSERT INTO layers(name, chain, size) VALUES(?, ?, ?)"));
     TRY(insert.bind(1, name).bind(2, layer.chain).bind(3, static_cast<std::int64_t>(layer.size)).run());
   }
+  if (image.config_json.empty()) {  // nothing was fetched, because the image was here
+    TRY(const bool present, exists("SELECT 1 FROM images WHERE id = ?", image.id));
+    if (!present) return fail(ErrorKind::conflict, "image {} was removed meanwhile; try again", image.id);
+  }
   TRY(auto put, database->prepare(
                     "INSERT INTO images(id, config, manifest, layers, size, created) VALUES(?,?,?,?,?,?) "
                     "ON CONFLICT(id) DO UPDATE SET manifest = CASE WHEN excluded.manifest = '' THEN manifest "
