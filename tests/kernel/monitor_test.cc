@@ -232,8 +232,9 @@ TEST_F(MonitorTest, ASlowClientHoldsOnlyItsContainer) {
   launch("other", "echo fine");
   EXPECT_EQ(wait("other").exit_code, 0);
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
-  EXPECT_EQ(connect().list().value().size(), 2u);
-  for (const auto& process : connect().list().value())
+  const auto processes = connect().list().value();
+  EXPECT_EQ(processes.size(), 2u);
+  for (const auto& process : processes)
     EXPECT_TRUE(std::string(process.id) != "slow" || process.exit_code == -1);
   EXPECT_LE(pss_kb(monitor_pid_), 1000u);
   const Heard heard = listen(*outcome->session);
