@@ -14,7 +14,7 @@ namespace {
 class Crash : public EndToEnd {
  protected:
   // Rounds per command; each at another random moment of its run.
-  static constexpr int kRounds = 15;
+  const int rounds_ = rounds(15);
 
   void SetUp() override {
     EndToEnd::SetUp();
@@ -53,7 +53,7 @@ class Crash : public EndToEnd {
 TEST_F(Crash, RunKilledAnywhereCanBeRunAgain) {
   const Seconds usual = time_of(run_pod());
   must({"rm", "-f", "-v", "victim"});
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < rounds_; ++round) {
     killed_somewhere(run_pod(), usual);
     const Outcome removed = fermata({"rm", "-f", "-v", "victim"});
     EXPECT_TRUE(removed.code == 0 || contains(removed.err, "No such container") ||
@@ -70,7 +70,7 @@ TEST_F(Crash, StopAndRemoveKilledAnywhereCanBeRepeated) {
   must(run_pod());
   const Seconds usual = time_of({"stop", "victim"});
   must({"rm", "-v", "victim"});
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < rounds_; ++round) {
     must(run_pod());
     killed_somewhere({"stop", "victim"}, usual);
     const Outcome stopped = fermata({"stop", "victim"});
@@ -86,7 +86,7 @@ TEST_F(Crash, StartKilledAnywhereCanBeRepeated) {
   must({"create", "--name", "victim", "-p", std::to_string(port_) + ":80", kProbeImage, "wait"});
   const Seconds usual = time_of({"start", "victim"});
   must({"stop", "victim"});
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < rounds_; ++round) {
     killed_somewhere({"start", "victim"}, usual);
     const Outcome started = fermata({"start", "victim"});
     ASSERT_TRUE(started.ok()) << "round " << round << ": " << started;
@@ -99,7 +99,7 @@ TEST_F(Crash, ImportKilledAnywhereLeavesNoHalfImage) {
   const Arguments import{"import", host().base_tar(), "e2e/crash:1"};
   const Seconds usual = time_of(import);
   must({"rmi", "e2e/crash:1"});
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < rounds_; ++round) {
     killed_somewhere(import, usual);
     const Outcome outcome = fermata(import);
     EXPECT_TRUE(outcome.ok()) << "round " << round << ": " << outcome;
@@ -111,7 +111,7 @@ TEST_F(Crash, ImportKilledAnywhereLeavesNoHalfImage) {
 TEST_F(Crash, ExecKilledLeavesTheContainer) {
   start_probe("victim", {}, {"wait"});
   const Seconds usual = time_of({"exec", "victim", "true"});
-  for (int round = 0; round < kRounds; ++round) killed_somewhere({"exec", "victim", "sleep", "0.01"}, usual);
+  for (int round = 0; round < rounds_; ++round) killed_somewhere({"exec", "victim", "sleep", "0.01"}, usual);
   EXPECT_TRUE(host().is_running("victim"));
   EXPECT_EQ("ok", inside("victim", {"echo", "ok"}));
 }

@@ -14,7 +14,7 @@ namespace {
 
 class Leak : public EndToEnd {
  protected:
-  static constexpr int kPods = 50;
+  const int pods_ = rounds(50);
   static void make_pod(int number) {
     const std::string name = "pod-" + std::to_string(number);
     must({"run", "-d", "--name", name, "-p", "80", kPause});
@@ -26,7 +26,7 @@ class Leak : public EndToEnd {
 };
 
 TEST_F(Leak, FiftyPodsOneAfterTheOther) {
-  for (int i = 0; i < kPods; ++i) {
+  for (int i = 0; i < pods_; ++i) {
     make_pod(i);
     const std::string name = "pod-" + std::to_string(i);
     must({"rm", "-f", "-v", name + "-app", name});
@@ -36,13 +36,13 @@ TEST_F(Leak, FiftyPodsOneAfterTheOther) {
 TEST_F(Leak, FiftyPodsAtOnceLeaveTheMountTableAlone) {
   const auto mounts = host_mounts();
   Arguments remove{"rm", "-f", "-v"};
-  for (int i = 0; i < kPods; ++i) {
+  for (int i = 0; i < pods_; ++i) {
     make_pod(i);
     remove.push_back("pod-" + std::to_string(i) + "-app");
     remove.push_back("pod-" + std::to_string(i));
   }
   EXPECT_EQ(mounts, host_mounts());
-  EXPECT_EQ(2U * kPods, lines_of(must({"ps", "-q"})).size());
+  EXPECT_EQ(2U * static_cast<unsigned>(pods_), lines_of(must({"ps", "-q"})).size());
   must(remove, {.seconds = 120});
 }
 
@@ -69,7 +69,7 @@ TEST_F(Leak, ConcurrentCommandsDoNotDisturbEachOther) {
 
 TEST_F(Leak, OneContainerRestartedManyTimes) {
   must({"create", "--name", "job", "-p", "80", kProbeImage, "wait"});
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < rounds(30); ++i) {
     must({"start", "job"});
     must({"stop", "job"});
   }
@@ -91,7 +91,7 @@ TEST_F(Leak, ManyExecsLeaveNothingInTheMonitor) {
   };
   must({"exec", "job", "true"});
   const int before = descriptors();
-  for (int i = 0; i < 100; ++i) must({"exec", "job", "true"});
+  for (int i = 0; i < rounds(100); ++i) must({"exec", "job", "true"});
   EXPECT_TRUE(eventually([&] { return descriptors() <= before; })) << before << " -> " << descriptors();
   const std::string status =
       slurp("/proc/" + std::to_string(monitor) + "/task/" + std::to_string(monitor) + "/children");
@@ -99,7 +99,7 @@ TEST_F(Leak, ManyExecsLeaveNothingInTheMonitor) {
 }
 
 TEST_F(Leak, FailedStartsLeaveNothing) {
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < rounds(20); ++i) {
     EXPECT_EQ(127, fermata({"run", "--rm", "-p", "80", "-v", "/var/data", kBase, "no-such-program"}).code);
     EXPECT_EQ(125, fermata({"run", "--rm", "-p", "80", "-u", "stranger", kBase, "true"}).code);
   }

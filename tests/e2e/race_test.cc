@@ -30,7 +30,7 @@ class Race : public EndToEnd {
 };
 
 TEST_F(Race, OneOfManyGetsTheName) {
-  for (int round = 0; round < 5; ++round) {
+  for (int round = 0; round < rounds(5); ++round) {
     const auto outcomes =
         at_once(std::vector<Arguments>(kWorkers, {"run", "-d", "--name", "one", kProbeImage, "wait"}));
     EXPECT_EQ(1, successes(outcomes));
@@ -60,7 +60,7 @@ TEST_F(Race, OneOfManyGetsThePort) {
 
 TEST_F(Race, ManyStartsOfOneContainer) {
   must({"create", "--name", "job", kProbeImage, "wait"});
-  for (int round = 0; round < 5; ++round) {
+  for (int round = 0; round < rounds(5); ++round) {
     for (const Outcome& outcome : at_once(std::vector<Arguments>(kWorkers, {"start", "job"})))
       EXPECT_TRUE(outcome.ok()) << outcome;
     EXPECT_TRUE(host().is_running("job"));
@@ -78,7 +78,7 @@ TEST_F(Race, ManyRemovalsOfOneContainer) {
 
 TEST_F(Race, StartsAndStopsAgainstEachOther) {
   must({"create", "--name", "job", "-p", "80", kProbeImage, "wait"});
-  for (int round = 0; round < 8; ++round) {
+  for (int round = 0; round < rounds(8); ++round) {
     for (const Outcome& outcome :
          at_once({{"start", "job"}, {"stop", "job"}, {"start", "job"}, {"kill", "job"}, {"ps", "-a"}}))
       EXPECT_FALSE(outcome.timed_out) << outcome;
@@ -98,7 +98,7 @@ TEST_F(Race, MembersStartTogether) {
 }
 
 TEST_F(Race, MembersComeWhileThePodEnds) {
-  for (int round = 0; round < 5; ++round) {
+  for (int round = 0; round < rounds(5); ++round) {
     must({"run", "-d", "--name", "pause", kPause});
     const auto outcomes = at_once({{"stop", "pause"},
                                    {"run", "-d", "--name", "late", "--net=container:pause",
@@ -125,7 +125,7 @@ TEST_F(Race, ManyExecsAtOnce) {
 }
 
 TEST_F(Race, ExecWhileTheContainerEnds) {
-  for (int round = 0; round < 10; ++round) {
+  for (int round = 0; round < rounds(10); ++round) {
     start_probe("job", {}, {"wait"});
     const auto outcomes = at_once({{"exec", "job", "sleep", "30"}, {"kill", "job"}, {"exec", "job", "true"}});
     EXPECT_EQ(0, outcomes[1].code) << outcomes[1];
@@ -135,7 +135,7 @@ TEST_F(Race, ExecWhileTheContainerEnds) {
 }
 
 TEST_F(Race, BriefContainersGiveAllTheirOutput) {
-  for (int round = 0; round < 30; ++round) {
+  for (int round = 0; round < rounds(30); ++round) {
     const Outcome outcome = in_container({}, {"sh", "-c", "echo out; echo err >&2"});
     ASSERT_EQ("out\n", outcome.out) << round;
     ASSERT_EQ("err\n", outcome.err) << round;

@@ -73,18 +73,22 @@ Arguments environment_with(const std::map<std::string, std::string>& added) {
   ::_exit(197);
 }
 
-int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
-
-}  // namespace
-
-Seconds scaled(double seconds) {
-  static const double slowness = [] {
+double slowness() {
+  static const double factor = [] {
     const char* text = std::getenv("FERMATA_TEST_SLOWNESS");
     const double value = text ? std::atof(text) : 1;
     return value > 0 ? value : 1;
   }();
-  return Seconds(seconds * slowness);
+  return factor;
 }
+
+int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+
+}  // namespace
+
+Seconds scaled(double seconds) { return Seconds(seconds * slowness()); }
+
+int rounds(int count) { return std::max(std::min(count, 3), static_cast<int>(count / slowness())); }
 
 bool eventually(const std::function<bool()>& holds, double seconds) {
   const auto deadline = Clock::now() + scaled(seconds);
