@@ -50,6 +50,9 @@ Result<Resolved> resolve_image(const ContainerConfig& config, const oci::ImageCo
   resolved.stop_signal = config.stop_signal.empty() ? image.stop_signal : config.stop_signal;
   if (resolved.stop_signal.empty()) resolved.stop_signal = "SIGTERM";
   resolved.exposed_ports = image.exposed_ports;
+  for (const std::string& port : config.expose)
+    if (std::find(image.exposed_ports.begin(), image.exposed_ports.end(), port) == image.exposed_ports.end())
+      resolved.exposed_ports.push_back(port);
   resolved.mounts = config.mounts;
   for (const std::string& volume : image.volumes) {
     if (!volume.starts_with('/') || volume == "/" || has_mount(config, volume)) continue;

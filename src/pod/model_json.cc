@@ -18,6 +18,7 @@ template <class F>
 void fields(F& f, network::PortMapping& v) {
   f("host_ip", v.host_ip);
   f("host_port", v.host_port);
+  f("host_port_end", v.host_port_end);
   f("container_port", v.container_port);
   f("protocol", v.protocol);
 }
@@ -88,6 +89,7 @@ void fields(F& f, ContainerConfig& v) {
   f("readonly_root", v.readonly_root);
   f("init", v.init);
   f("publish_all", v.publish_all);
+  f("expose", v.expose);
   f("ports", v.ports);
   f("mounts", v.mounts);
   f("net", v.net);

@@ -10,7 +10,9 @@ TEST(ModelJson, ContainerConfigSurvivesARoundTrip) {
   config.name = "web";
   config.entrypoint = std::vector<std::string>{""};
   config.env = {"A=1", "B="};
-  config.ports = {{.host_ip = "::1", .host_port = 8080, .container_port = 80, .protocol = "udp"}};
+  config.expose = {"90/tcp"};
+  config.ports = {
+      {.host_ip = "::1", .host_port = 8080, .container_port = 80, .protocol = "udp", .host_port_end = 8090}};
   config.mounts = {{.kind = VolumeMount::Kind::tmpfs, .destination = "/run", .options = "size=64m"}};
   config.net = {"container", "abc"};
   config.ulimits = {{"nofile", 1024, ~0ull}};
@@ -25,6 +27,7 @@ TEST(ModelJson, ContainerConfigSurvivesARoundTrip) {
   EXPECT_EQ(again->entrypoint, config.entrypoint);
   EXPECT_EQ(again->env, config.env);
   EXPECT_EQ(again->ports, config.ports);
+  EXPECT_EQ(again->expose, config.expose);
   ASSERT_EQ(again->mounts.size(), 1u);
   EXPECT_EQ(again->mounts[0].kind, VolumeMount::Kind::tmpfs);
   EXPECT_EQ(again->mounts[0].options, "size=64m");
