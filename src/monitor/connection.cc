@@ -27,6 +27,8 @@ namespace {
 constexpr std::uint32_t kKernelMaxFds = 253;  // SCM_MAX_FD: a client may send more than we want
 constexpr std::size_t kBacklogLimit = 8u << 20;
 
+constinit std::uint32_t with_backlog = 0;  // connections
+
 struct Received {
   ssize_t size = 0;
   bool truncated = false;
@@ -64,6 +66,7 @@ void receive(Connection& connection, Received& received) {
 void free_connection(Connection& connection) {
   forget_connection(connection);
   loop::close_watch(connection.watch);
+  if (connection.first != nullptr) --with_backlog;
   while (connection.first != nullptr) {
     Connection::Chunk* chunk = connection.first;
     connection.first = chunk->next;
@@ -116,7 +119,10 @@ void send_backlog(Connection& connection) {
     Connection::Chunk* chunk = connection.first;
     if (!put_frame(connection, chunk->stream, chunk->data(), chunk->size)) break;
     connection.first = chunk->next;
-    if (connection.first == nullptr) connection.last = nullptr;
+    if (connection.first == nullptr) {
+      connection.last = nullptr;
+      --with_backlog;
+    }
     connection.backlog -= chunk->size;
     std::free(chunk);
   }
@@ -202,11 +208,14 @@ void send_frame(Connection& connection, Stream stream, const void* data, std::si
   }
   *chunk = {.next = nullptr, .stream = stream, .size = static_cast<std::uint32_t>(size)};
   std::memcpy(chunk->data(), data, size);
+  if (connection.first == nullptr) ++with_backlog;
   (connection.last != nullptr ? connection.last->next : connection.first) = chunk;
   connection.last = chunk;
   connection.backlog += size;
   update_connection(connection);
 }
+
+bool output_waits() { return with_backlog != 0; }
 
 void update_connection(Connection& connection) {
   if (connection.broken) return;

@@ -41,6 +41,8 @@ void send_reply(Connection& connection, const Reply& reply, const ReplyFds* fds 
                 const void* more = nullptr, std::size_t more_size = 0);
 // Sends a frame, or keeps it.
 void send_frame(Connection& connection, Stream stream, const void* data, std::size_t size);
+// Is there a client that has not taken all of its output yet?
+bool output_waits();
 // Asks the loop for what its mode now needs.
 void update_connection(Connection& connection);
 // Ends it, at the next turn of the loop.

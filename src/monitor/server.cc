@@ -18,6 +18,9 @@ namespace fermata::monitor {
 namespace {
 
 constexpr std::int64_t kAcceptPauseMs = 200;
+// For clients to take the last output after `end`; the engine that asked for it waits for twice this. What a
+// client that has stopped reading does not get is in the log.
+constexpr std::int64_t kFarewellMs = 1000;
 
 // A socket that is bound for the pod's life, so that nobody else takes its port.
 struct HeldPort {
@@ -30,7 +33,9 @@ HeldPort* held_ports = nullptr;
 constinit Watch listener;
 constinit Watch signals;
 constinit Timer accept_pause;
+constinit Timer farewell;
 bool ending = false;
+bool waited_enough = false;
 
 void reply_error(Connection& connection, int error, Stage stage = Stage::request) {
   Reply reply = {};
@@ -235,6 +240,9 @@ int start_signals() {
 
 void run_server() {
   while (!ending) loop::step();
+  farewell.expired = [](Timer*) { waited_enough = true; };
+  loop::start(farewell, kFarewellMs);
+  while (output_waits() && !waited_enough) loop::step();
 }
 
 }  // namespace fermata::monitor

@@ -1,7 +1,9 @@
 // Standard streams: pipes, terminals, attaching, logs.
 #include <sys/stat.h>
 
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "e2e/support/fixture.h"
 
@@ -159,6 +161,16 @@ TEST_F(Stdio, BinaryOutputIsLoggedByteByByte) {
   const Outcome direct = fermata({"run", "--name", "binary", kProbeImage, "pattern", "300000"});
   EXPECT_EQ(300000U, direct.out.size());
   EXPECT_TRUE(direct.out == fermata({"logs", "binary"}).out);
+}
+
+TEST_F(Stdio, AReaderThatIsLateMissesNothing) {
+  // The process has ended, and its pod with it, long before its output is read: the monitor used to go with
+  // the rest.
+  auto running = host().start({"run", "--rm", kProbeImage, "pattern", "700000"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(400));
+  const Outcome outcome = running->wait();
+  EXPECT_EQ(0, outcome.code) << outcome.err;
+  EXPECT_EQ(700000U, outcome.out.size());
 }
 
 TEST_F(Stdio, LogsRotateAndTheNewestStays) {
