@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 namespace fermata {
 
@@ -101,7 +102,54 @@ Result<void> make_directories(const std::string& path, mode_t mode) {
 
 namespace {
 
-Result<void> remove_entries(UniqueFd directory, dev_t device, const std::string& path) {
+// Empties one tree with a bounded number of descriptors and of stack frames, however deep it is: what is deeper
+// than kMaxDepth is moved up to the top, for the next pass. Whoever filled it may have meant to make it
+// irremovable.
+class TreeRemover {
+ public:
+  TreeRemover(int top, dev_t device) : top_(top), device_(device) {}
+
+  // Everything in `directory` but what it moved to the top.
+  Result<void> empty(UniqueFd directory, const std::string& path, int depth);
+  // Whether anything was moved since the last question.
+  bool moved() { return std::exchange(moved_, false); }
+
+ private:
+  static constexpr int kMaxDepth = 64;
+
+  Result<void> remove_directory(int parent, const char* name, const std::string& path, int depth);
+  Result<void> move_to_top(int parent, const char* name, const std::string& path);
+
+  int top_;
+  dev_t device_;
+  std::uint64_t moves_ = 0;
+  bool moved_ = false;
+};
+
+Result<void> TreeRemover::move_to_top(int parent, const char* name, const std::string& path) {
+  for (;;) {
+    const std::string place = fmt::format(".moved-{}", moves_++);
+    if (::renameat2(parent, name, top_, place.c_str(), RENAME_NOREPLACE) == 0) break;
+    if (errno != EEXIST) return fail(errno, "move '{}/{}' up to remove it", path, name);
+  }
+  moved_ = true;
+  return {};
+}
+
+Result<void> TreeRemover::remove_directory(int parent, const char* name, const std::string& path, int depth) {
+  UniqueFd child(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!child) return fail(errno, "remove '{}/{}'", path, name);
+  struct stat info = {};
+  if (::fstat(child.get(), &info) != 0) return fail(errno, "stat '{}/{}'", path, name);
+  if (info.st_dev != device_) return fail(EXDEV, "remove '{}/{}'", path, name);
+  if (depth == kMaxDepth) return move_to_top(parent, name, path);
+  TRY(empty(std::move(child), path + "/" + name, depth + 1));
+  if (::unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+    return fail(errno, "remove '{}/{}'", path, name);
+  return {};
+}
+
+Result<void> TreeRemover::empty(UniqueFd directory, const std::string& path, int depth) {
   struct CloseDir {
     void operator()(DIR* dir) const { ::closedir(dir); }
   };
@@ -109,18 +157,11 @@ Result<void> remove_entries(UniqueFd directory, dev_t device, const std::string&
   if (!dir) return fail(errno, "read directory '{}'", path);
   const int fd = directory.release();  // the DIR owns it now
   while (const dirent* entry = ::readdir(dir.get())) {
-    const std::string name = entry->d_name;
+    const std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;
-    if (::unlinkat(fd, name.c_str(), 0) == 0 || errno == ENOENT) continue;
+    if (::unlinkat(fd, entry->d_name, 0) == 0 || errno == ENOENT) continue;
     if (errno != EISDIR && errno != EPERM) return fail(errno, "remove '{}/{}'", path, name);
-    UniqueFd child(::openat(fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!child) return fail(errno, "remove '{}/{}'", path, name);
-    struct stat info = {};
-    if (::fstat(child.get(), &info) != 0) return fail(errno, "stat '{}/{}'", path, name);
-    if (info.st_dev != device) return fail(EXDEV, "remove '{}/{}'", path, name);
-    TRY(remove_entries(std::move(child), device, path + "/" + name));
-    if (::unlinkat(fd, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
-      return fail(errno, "remove '{}/{}'", path, name);
+    TRY(remove_directory(fd, entry->d_name, path, depth));
   }
   return {};
 }
@@ -129,14 +170,20 @@ Result<void> remove_entries(UniqueFd directory, dev_t device, const std::string&
 
 Result<void> remove_tree(const std::string& path) {
   if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
-  UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!directory) {
+  const UniqueFd top(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!top) {
     if (errno == ENOENT) return {};
     return fail(errno, "remove '{}'", path);
   }
   struct stat info = {};
-  if (::fstat(directory.get(), &info) != 0) return fail(errno, "stat '{}'", path);
-  TRY(remove_entries(std::move(directory), info.st_dev, path));
+  if (::fstat(top.get(), &info) != 0) return fail(errno, "stat '{}'", path);
+  TreeRemover remover(top.get(), info.st_dev);
+  do {
+    UniqueFd directory(::openat(top.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory && errno == ENOENT) return {};  // somebody else was quicker
+    if (!directory) return fail(errno, "remove '{}'", path);
+    TRY(remover.empty(std::move(directory), path, 0));
+  } while (remover.moved());
   if (::rmdir(path.c_str()) != 0 && errno != ENOENT) return fail(errno, "remove '{}'", path);
   return {};
 }
