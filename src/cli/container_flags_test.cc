@@ -145,6 +145,8 @@ TEST(MountFlags, MountsAndTmpfs) {
   EXPECT_FALSE(parse_mount("type=npipe,src=/a,target=/t", "/"));
   EXPECT_FALSE(parse_mount("type=bind,target=/t", "/"));
   EXPECT_EQ(parse_tmpfs("/run:size=64m,ro").value().options, "size=64m,ro");
+  EXPECT_EQ(parse_tmpfs("/run:foo").error().message(), "invalid tmpfs option 'foo'");
+  EXPECT_FALSE(parse_tmpfs("/run:size"));
 }
 
 TEST(ContainerFlags, Platforms) {

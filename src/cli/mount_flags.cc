@@ -149,6 +149,23 @@ Result<void> tmpfs_fields(VolumeMount& mount, const MountFields& fields) {
   return {};
 }
 
+// tmpfs(5) has more, but only these reach a container by docker's rules.
+Result<void> check_tmpfs_options(std::string_view options) {
+  constexpr std::string_view kFlags[] = {
+      "defaults", "ro",         "rw",       "suid",       "nosuid",      "dev",           "nodev",
+      "exec",     "noexec",     "sync",     "async",      "dirsync",     "atime",         "noatime",
+      "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "remount"};
+  constexpr std::string_view kValued[] = {"size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol"};
+  for (const std::string_view option : split(options, ',')) {
+    if (option.empty()) continue;
+    const auto pair = split_once(option, '=');
+    const bool known = pair ? std::ranges::find(kValued, pair->first) != std::end(kValued)
+                            : std::ranges::find(kFlags, option) != std::end(kFlags);
+    if (!known) return invalid(fmt::format("invalid tmpfs option '{}'", option));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<VolumeMount> parse_volume(std::string_view text, std::string_view directory) {
@@ -199,6 +216,7 @@ Result<VolumeMount> parse_tmpfs(std::string_view text) {
   const auto pair = split_once(text, ':');
   TRY(set_destination(mount, pair ? pair->first : text));
   if (pair) mount.options = pair->second;
+  TRY(check_tmpfs_options(mount.options));
   for (const std::string_view option : split(mount.options, ','))
     mount.readonly = mount.readonly || option == "ro";
   return mount;

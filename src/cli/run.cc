@@ -89,8 +89,9 @@ Result<std::string> create_container(App& app, const Flags& flags, const pod::Co
   }
   if (pull) {
     TRY(const oci::Reference reference, oci::parse_reference(config.image));
+    request.image = reference.familiar();  // its tag is told here, not as `pull` tells it
     if (policy == PullPolicy::missing && !request.quiet)
-      TRY(write_all(STDERR_FILENO, fmt::format("Unable to find image '{}' locally\n", reference.familiar())));
+      TRY(write_all(STDERR_FILENO, fmt::format("Unable to find image '{}' locally\n", request.image)));
     TRY(pull_image(*engine, request));
   }
   TRY(std::string id, engine->create(config));
@@ -160,7 +161,13 @@ Result<void> remove_after(pod::Engine& engine, const std::string& id) {
 Result<int> run_attached(pod::Engine& engine, const std::string& id, const Foreground& foreground,
                          bool remove, bool made_here) {
   const auto end = run_foreground(
-      foreground, [&](const pod::StreamSelection& streams) { return engine.start(id, streams); },
+      foreground,
+      [&](const pod::StreamSelection& streams) {
+        auto session = engine.start(id, streams);
+        // Here the terminal is not raw yet, and a --rm container of any length is still known.
+        if (session && made_here) print_warnings(engine, id);
+        return session;
+      },
       // A process that has just ended needs no signal.
       [&](int signal) { (void)engine.kill(id, fmt::format("{}", signal)); });
   if (!end) {
@@ -185,8 +192,6 @@ Result<int> run_run(App& app, const Command& command, const Flags& flags) {
   if (!detach) TRY(foreground.check_terminal());
   TRY(const std::string id, create_container(app, flags, config));
   TRY(pod::Engine* const engine, app.engine());
-  // Detached, what the start has to say is told with it.
-  if (!detach) print_warnings(*engine, id);
   if (!detach) return run_attached(*engine, id, foreground, config.auto_remove, true);
   if (auto started = engine->start(id, {}); !started) {
     const int code = report_start_failure(started.error());

@@ -98,6 +98,16 @@ TEST_F(Limits, TheOomScoreIsRaised) {
   EXPECT_EQ("321", in_container({"--oom-score-adj", "321"}, {"cat", "/proc/self/oom_score_adj"}).line());
 }
 
+TEST_F(Limits, AnAttachedRunTellsWhatCouldNotBeSet) {
+  // Above fs.nr_open, so refused even to a process that has every capability.
+  const Outcome outcome = in_container({"--ulimit", "nofile=2000000000"}, {"true"});
+  EXPECT_NE("", outcome.err);
+  const std::string lowered =
+      in_container({"--oom-score-adj", "-500"}, {"cat", "/proc/self/oom_score_adj"}).line();
+  const Outcome told = in_container({"--oom-score-adj", "-500"}, {"true"});
+  EXPECT_EQ(lowered != "-500", told.err.find("WARNING: oom_score_adj -500") != std::string::npos) << told;
+}
+
 TEST_F(Limits, LimitsHoldAfterARestartAndForExec) {
   start_probe("job", {"-m", "64m"}, {"wait"});
   must({"stop", "-t", "1", "job"});
