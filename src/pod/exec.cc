@@ -35,7 +35,9 @@ constexpr auto kNamespaces = std::to_array<NamespaceFile>({{"ns/mnt", CLONE_NEWN
                                                            {"ns/uts", CLONE_NEWUTS},
                                                            {"ns/cgroup", CLONE_NEWCGROUP}});
 
-// Those in which the container differs from us: the monitor lives in the host's, as we do.
+// Those in which the container differs from us: the monitor lives in the host's, as we do. Of a process that
+// has ended none are seen, which plan_exec refuses; of another with its number the wrong ones, but then its
+// pidfd can no longer be joined.
 std::uint32_t differing_namespaces(int pid) {
   std::uint32_t flags = 0;
   for (const auto& [path, flag] : kNamespaces) {

@@ -256,11 +256,11 @@ Result<LaunchPlan> plan_exec(const oci::Process& process, const ExecTarget& targ
   PlanBuilder plan;
   plan.set_pid_namespace(false, target.pid_namespace);
   plan_oom_score(process, &plan);  // while the host's /proc is in sight
-  if (target.namespaces != 0) {
-    if (target.pidfd < 0) return fail(ErrorKind::invalid_argument, "no process to join");
-    plan.add({.op = Op::join_namespace, .fd = target.pidfd, .flags = target.namespaces},
-             "join the container's namespaces");
-  }
+  // Without the mount namespace the command would run on the host's files.
+  if (target.pidfd < 0 || (target.namespaces & CLONE_NEWNS) == 0)
+    return fail(ErrorKind::conflict, "the container's process has ended");
+  plan.add({.op = Op::join_namespace, .fd = target.pidfd, .flags = target.namespaces},
+           "join the container's namespaces");
   plan.add({.op = Op::new_session_keyring, .flags = init::kOptional}, "make a session keyring");
   plan_terminal(process, init::kNoConsoleBind, &plan);
   TRY(plan_process(process, seccomp_program, false, &plan));

@@ -239,6 +239,14 @@ TEST(PlanExec, JoinsThenBecomesTheUser) {
   EXPECT_EQ(plan->pid_namespace, 8);
 }
 
+// What is seen of a process that has just ended: it must not become a command on the host.
+TEST(PlanExec, RefusesToStayInTheHostsMountNamespace) {
+  oci::Process process;
+  process.args = {"/bin/ls"};
+  EXPECT_FALSE(plan_exec(process, {.pidfd = 9, .pid_namespace = 8, .namespaces = 0}, -1));
+  EXPECT_FALSE(plan_exec(process, {.pidfd = 9, .pid_namespace = 8, .namespaces = CLONE_NEWNET}, -1));
+}
+
 TEST(ExplainFailure, InDockersWords) {
   const auto plan = plan_of(minimal());
   const auto execute = static_cast<std::uint32_t>(plan.descriptions.size() - 1);
