@@ -1,46 +1,11 @@
 // pull, load and import: a work directory, the module, then commit.
-#include <unistd.h>
+#include <algorithm>
 
-#include <utility>
-
-#include "base/process.h"
 #include "image/images_impl.h"
 #include "image/layer_store.h"
+#include "image/work_intent.h"
 
 namespace fermata::image {
-namespace {
-
-// A row in `intents` for as long as a work directory exists: when this process is killed, the next command of
-// any kind finds the row and calls Images::reconcile.
-class WorkIntent {
- public:
-  static Result<WorkIntent> record(state::Database& database) {
-    TRY(auto transaction, state::Transaction::begin(database, state::Transaction::Durability::full));
-    TRY(auto insert,
-        database.prepare("INSERT INTO intents(kind, object, pid, pid_start) VALUES('unpack', '', ?, ?)"));
-    const int pid = ::getpid();
-    TRY(insert.bind(1, std::int64_t{pid}).bind(2, process_start(pid)).run());
-    WorkIntent intent(database, database.last_insert_id());
-    TRY(transaction.commit());
-    return intent;
-  }
-  WorkIntent(WorkIntent&& other) noexcept
-      : database_(std::exchange(other.database_, nullptr)), id_(other.id_) {}
-  WorkIntent& operator=(WorkIntent&&) = delete;
-  // A row that stays behind costs the next command a look, nothing else.
-  ~WorkIntent() {
-    if (database_ == nullptr) return;
-    if (auto erase = database_->prepare("DELETE FROM intents WHERE id = ?")) (void)erase->bind(1, id_).run();
-  }
-
- private:
-  WorkIntent(state::Database& database, std::int64_t id) : database_(&database), id_(id) {}
-  state::Database* database_;
-  std::int64_t id_;
-};
-
-}  // namespace
-
 Result<TransferContext> Images::Impl::context(const std::string& work) const {
   TransferContext context;
   context.work_directory = work;
@@ -49,7 +14,12 @@ Result<TransferContext> Images::Impl::context(const std::string& work) const {
     return exists("SELECT 1 FROM layers WHERE chain = ?", chain).value_or(false);
   };
   context.have_image = [this](const std::string& id) {
-    return exists("SELECT 1 FROM images WHERE id = ?", id).value_or(false);
+    // With all its layers: reconcile drops the rows of lost ones, and the next pull brings them again.
+    return exists(
+               "SELECT 1 FROM images WHERE id = ? AND NOT EXISTS(SELECT 1 FROM json_each(images.layers) "
+               "WHERE value NOT IN (SELECT name FROM layers))",
+               id)
+        .value_or(false);
   };
   return context;
 }
@@ -65,7 +35,9 @@ Result<PullResult> Images::pull(const oci::Reference& reference, const PullOptio
                     "SELECT 1 FROM image_names WHERE name = ? AND owner = ? AND image = ? AND digest = ?"));
   row.bind(1, name).bind(2, impl_->owner).bind(3, image.id).bind(4, image.repo_digest);
   TRY(const bool same, row.step());
-  if (!same) TRY(impl_->commit(image, {name}, work.path()));
+  const bool fetched = std::any_of(image.layers.begin(), image.layers.end(),
+                                   [](const FetchedLayer& layer) { return !layer.directory.empty(); });
+  if (!same || fetched) TRY(impl_->commit(image, {name}, work.path()));
   return PullResult{image.id, image.repo_digest, same};
 }
 

@@ -71,10 +71,11 @@ Result<Image> Images::by_id(const std::string& id) const {
     TRY(const bool more, names.step());
     if (!more) return image;
     const std::string name = names.text(0);
-    if (name.find('@') == std::string::npos || oci::parse_reference(name)->tag.size())
-      image.names.push_back(name);
     const auto reference = oci::parse_reference(name);
-    if (reference && !names.text(1).empty())
+    if (!reference) return fail_with(reference.error(), "image " + id + ": its names are damaged");
+    // A name by digest alone is shown as a digest, not as a tag.
+    if (reference->digest.empty() || !reference->tag.empty()) image.names.push_back(name);
+    if (!names.text(1).empty())
       image.repo_digests.push_back(reference->registry + "/" + reference->repository + "@" + names.text(1));
   }
 }
@@ -93,10 +94,13 @@ Result<std::optional<Image>> Images::find(const std::string& name) const {
     if (!reference->digest.empty()) {
       TRY(auto by_digest,
           impl_->database->prepare(
-              "SELECT image FROM image_names WHERE digest = ? AND owner = ? AND name LIKE ?"));
+              // Not LIKE: to that, the '_' of a name is any character.
+              "SELECT image FROM image_names WHERE digest = ? AND owner = ? AND name >= ? AND name < ?"));
+      const std::string repository = reference->registry + "/" + reference->repository;
       by_digest.bind(1, reference->digest)
           .bind(2, impl_->owner)
-          .bind(3, reference->registry + "/" + reference->repository + ":%");
+          .bind(3, repository + ":")
+          .bind(4, repository + ";");  // what follows ':' in ASCII
       TRY(const bool pulled, by_digest.step());
       if (pulled) return wrap(by_digest.text(0));
     }

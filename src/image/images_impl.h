@@ -17,6 +17,8 @@ struct Images::Impl {
   // Moves what was fetched into layers/ and writes the rows. `names` are canonical.
   Result<void> commit(const FetchedImage& image, const std::vector<std::string>& names,
                       const std::string& work);
+  // Rows whose directories are gone: whoever removed those did not ask us. Call with lock_layers held.
+  Result<void> forget_lost_layers();
   // Layers that no image has: rows and directories. Call with lock_layers held.
   Result<void> drop_unused_layers();
 };

@@ -1,13 +1,16 @@
 // Removing: names, images without names, layers without images; and what crashed work left.
 #include <dirent.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 
 #include "base/files.h"
 #include "base/id.h"
 #include "image/images_impl.h"
 #include "image/layer_store.h"
+#include "image/work_intent.h"
 
 namespace fermata::image {
 
@@ -27,6 +30,24 @@ Result<void> Images::Impl::drop_unused_layers() {
     TRY(auto erase, database->prepare("DELETE FROM layers WHERE name = ?"));
     TRY(erase.bind(1, name).run());
     TRY(remove_tree(layers() + "/" + name));
+  }
+  return {};
+}
+
+Result<void> Images::Impl::forget_lost_layers() {
+  std::vector<std::string> lost;
+  {
+    TRY(auto row, database->prepare("SELECT name FROM layers"));
+    while (true) {
+      TRY(const bool more, row.step());
+      if (!more) break;
+      if (::access((layers() + "/" + row.text(0)).c_str(), F_OK) != 0 && errno == ENOENT)
+        lost.push_back(row.text(0));
+    }
+  }
+  for (const std::string& name : lost) {
+    TRY(auto erase, database->prepare("DELETE FROM layers WHERE name = ?"));
+    TRY(erase.bind(1, name).run());
   }
   return {};
 }
@@ -62,20 +83,25 @@ Result<Images::Removed> Images::remove(const std::string& name, bool force,
         "conflict: unable to delete {} (must be forced) - image is referenced in multiple repositories",
         short_name);
   Removed removed;
+  TRY(const WorkIntent intent, WorkIntent::record(*impl_->database));
   TRY(const UniqueFd guard, lock_layers(impl_->root));
   {
     TRY(auto transaction, state::Transaction::begin(*impl_->database));
     for (const std::string& each : image->names) {
       if (by_name && each != canonical) continue;
-      TRY(auto erase, impl_->database->prepare("DELETE FROM image_names WHERE name = ? AND owner = ?"));
-      TRY(erase.bind(1, each).bind(2, impl_->owner).run());
-      removed.untagged.push_back(oci::parse_reference(each)->familiar());
-    }
-    // Another owner's names and a container keep the image itself.
-    if (!used) {
+      // A pull may have given the name to another image since we looked.
       TRY(auto erase,
-          impl_->database->prepare(
-              "DELETE FROM images WHERE id = ?1 AND NOT EXISTS(SELECT 1 FROM image_names WHERE image = ?1)"));
+          impl_->database->prepare("DELETE FROM image_names WHERE name = ? AND owner = ? AND image = ?"));
+      TRY(erase.bind(1, each).bind(2, impl_->owner).bind(3, image->id).run());
+      if (impl_->database->changes() == 0) continue;
+      TRY(const auto erased, oci::parse_reference(each));
+      removed.untagged.push_back(erased.familiar());
+    }
+    // Another owner's names and a container keep the image itself. `in_use` is what was, the table what is.
+    if (!used) {
+      TRY(auto erase, impl_->database->prepare(
+                          "DELETE FROM images WHERE id = ?1 AND NOT EXISTS(SELECT 1 FROM image_names WHERE "
+                          "image = ?1) AND NOT EXISTS(SELECT 1 FROM containers WHERE image = ?1)"));
       TRY(erase.bind(1, image->id).run());
       if (impl_->database->changes() > 0) removed.deleted.push_back(image->id);
     }
@@ -89,6 +115,7 @@ Result<void> Images::reconcile() {
   TRY(make_directories(impl_->root, 0700));
   TRY(const UniqueFd guard, lock_layers(impl_->root));
   TRY(remove_dead_work(impl_->root));
+  TRY(impl_->forget_lost_layers());
   TRY(impl_->drop_unused_layers());
   const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(impl_->layers().c_str()), ::closedir);
   if (!dir) return {};

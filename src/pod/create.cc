@@ -170,6 +170,8 @@ Result<std::string> Engine::Impl::create(ContainerConfig config) {
   add_warnings(container, image->config);
 
   TRY(auto transaction, state::Transaction::begin(*database_));
+  // From here on the container's row keeps it; it may have been removed since we looked.
+  if (!container.image.empty()) TRY(images_->by_id(container.image));
   TRY(container.name, choose_name(store(), container));
   container.config.name = container.name;
   TRY(insert_volumes(store(), container));
