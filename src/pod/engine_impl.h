@@ -71,6 +71,8 @@ class Engine::Impl {
   Result<void> handle_event(const std::string& pod);
   // reconcile.cc
   Result<void> reconcile();
+  Result<void> undo_start(const Intent& intent);
+  Result<void> finish_removal(const Intent& intent);
 
   image::Images& images() { return *images_; }
   Store& store() { return *store_; }

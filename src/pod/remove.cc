@@ -19,6 +19,7 @@ Result<void> Engine::Impl::remove_settled(const ContainerRow& given, bool volume
     TRY(auto transaction, state::Transaction::begin(*database_));
     container.state = ContainerState::removing;
     TRY(store().update_state(container));
+    TRY(store().remove_intents("remove", container.id));  // of attempts that failed
     TRY(intent, store().add_intent("remove", container.id, volumes));
     TRY(transaction.commit());
   }

@@ -265,6 +265,11 @@ Result<void> Store::remove_intent(std::int64_t id) {
   return statement.bind(1, id).run();
 }
 
+Result<void> Store::remove_intents(const std::string& kind, const std::string& object) {
+  TRY(auto statement, database_->prepare("DELETE FROM intents WHERE kind=? AND object=?"));
+  return statement.bind(1, kind).bind(2, object).run();
+}
+
 Result<std::vector<Intent>> Store::intents() {
   TRY(auto statement, database_->prepare("SELECT id,kind,object,detail,pid,pid_start FROM intents"));
   return read_all(std::move(statement), [](const Statement& row) -> Result<Intent> {

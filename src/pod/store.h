@@ -65,6 +65,7 @@ class Store {
   // Of this process.
   Result<std::int64_t> add_intent(const std::string& kind, const std::string& object, bool volumes);
   Result<void> remove_intent(std::int64_t id);
+  Result<void> remove_intents(const std::string& kind, const std::string& object);
   Result<std::vector<Intent>> intents();
 
   state::Database& database() { return *database_; }

@@ -1,5 +1,6 @@
 // kill -9 of any part at any moment: nothing runs unwatched, and the next command finds its way.
 #include <signal.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -189,6 +190,22 @@ TEST_F(Crash, RemoveOnExitHoldsWhenTheClientIsKilled) {
   EXPECT_TRUE(host().is_running("job"));
   must({"stop", "job"});
   EXPECT_TRUE(eventually([] { return must({"ps", "-aq"}).empty(); }));
+}
+
+// Such as a mount that somebody left in it. The rest of the engine goes on, and the next command after the
+// obstacle is gone finishes the removal.
+TEST_F(Crash, AContainerThatCannotBeRemovedStopsNobodyElse) {
+  start_probe("stuck", {}, {"wait"});
+  must({"stop", "stuck"});
+  const std::string upper =
+      host().scope().root + "/containers/" + host().inspect("stuck", "{{.Id}}") + "/upper";
+  ASSERT_EQ(0, ::mount("none", upper.c_str(), "tmpfs", 0, nullptr));
+  for (int round = 0; round < 3; ++round) EXPECT_EQ(1, fermata({"rm", "stuck"}).code);
+  EXPECT_TRUE(fermata({"ps", "-a"}).ok());
+  start_probe("other", {}, {"wait"});
+  must({"rm", "-f", "other"});
+  ASSERT_EQ(0, ::umount(upper.c_str()));
+  EXPECT_EQ("", must({"ps", "-aq"}));
 }
 
 }  // namespace
