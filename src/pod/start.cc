@@ -180,7 +180,9 @@ SessionResult Engine::Impl::start(const std::string& reference, const StreamSele
           Error(ErrorKind::conflict, 0,
                 fmt::format("container {} is being removed: run 'rm' again", container->name)));
     result = Start(*this, *database_).run(*container, streams);
-    if (!result && container->config.auto_remove) (void)remove_settled(*container, true);
+    // One that was running already has only not been attached to.
+    if (!result && container->config.auto_remove && container->state != ContainerState::running)
+      (void)remove_settled(*container, true);
   }
   if (!result) (void)remove_common_groups();
   return result;
