@@ -73,7 +73,13 @@ Result<PullPolicy> pull_policy(const Flags& flags) {
               "invalid pull option: '{}': must be one of \"always\", \"missing\" or \"never\"", text);
 }
 
-// Makes the container, with a pull when its image is not here.
+// Without --platform (architecture "") an image of another architecture is the user's own choice.
+bool runs_on(const image::Image& image, const std::string& architecture) {
+  return architecture.empty() || image.builtin_pause || image.config.architecture.empty() ||
+         image.config.architecture == architecture;
+}
+
+// Makes the container, with a pull when its image, of the platform asked for, is not here.
 Result<std::string> create_container(App& app, const Flags& flags, const pod::ContainerConfig& config) {
   TRY(const PullPolicy policy, pull_policy(flags));
   PullRequest request{.image = config.image, .quiet = flags.is_set("quiet"), .output = STDERR_FILENO};
@@ -83,7 +89,12 @@ Result<std::string> create_container(App& app, const Flags& flags, const pod::Co
   bool pull = policy == PullPolicy::always;
   if (!pull) {
     TRY(const auto image, engine->images().find(config.image));
-    pull = !image;
+    pull = !image || !runs_on(*image, request.architecture);
+    if (image && pull && policy == PullPolicy::never)
+      return fail(ErrorKind::not_found,
+                  "image with reference {} was found but is for {}, not for the platform asked for ({}), and "
+                  "--pull=never forbids to pull another",
+                  config.image, image->config.architecture, request.architecture);
     if (pull && policy == PullPolicy::never)
       return fail(ErrorKind::not_found, "No such image: {}: --pull=never forbids to pull it", config.image);
   }

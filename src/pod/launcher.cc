@@ -54,6 +54,10 @@ bool may_raise_limits() {
   return mask && (*mask >> kSysResource & 1) != 0;
 }
 
+std::string limit_text(std::uint64_t limit) {
+  return limit == RLIM_INFINITY ? "unlimited" : fmt::format("{}", limit);
+}
+
 int rlimit_number(const std::string& name) {
   constexpr std::pair<std::string_view, int> kNumbers[] = {
       {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
@@ -280,7 +284,7 @@ Result<void> Launcher::warn_of_limits() {
     if (ulimit.hard > own.rlim_max)
       warn(fmt::format(
           "ulimit {}={}: the hard limit here is {}, and raising it needs CAP_SYS_RESOURCE: it stays as it is",
-          ulimit.name, ulimit.hard, own.rlim_max));
+          ulimit.name, limit_text(ulimit.hard), own.rlim_max));
   }
   if (config.oom_score_adj) {
     TRY(const std::string own, read_file("/proc/self/oom_score_adj", 64));

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -67,6 +68,21 @@ Result<UniqueFd> plan_file(const std::string& plan) {
   if (!file) return fail(errno, "make a file for the plan");
   TRY(write_all(file.get(), plan));
   return file;
+}
+
+// The usual causes, by unshare(2), and the way out.
+std::string_view namespaces_hint(int error) {
+  switch (error) {
+    case EPERM:
+      return "CAP_SYS_ADMIN is needed: inside a container, start that one with --privileged";
+    case EINVAL:
+    case ENOSYS:
+      return "the kernel needs CONFIG_NET_NS, CONFIG_IPC_NS, CONFIG_UTS_NS and CONFIG_PID_NS";
+    case ENOSPC:
+      return "raise the limits in /proc/sys/user/max_*_namespaces";
+    default:
+      return {};
+  }
 }
 
 }  // namespace
@@ -214,8 +230,12 @@ Result<PodNamespaces> MonitorClient::setup(std::uint32_t namespaces, std::uint64
     return fail(ErrorKind::invalid_argument, "hostname '{}' is longer than {} characters", hostname,
                 sizeof setup.hostname - 1);
   std::memcpy(setup.hostname, hostname.data(), hostname.size());
-  return ask_namespaces({.type = Type::setup, .payload = &setup, .size = sizeof setup},
-                        "make the pod's namespaces");
+  auto made = ask_namespaces({.type = Type::setup, .payload = &setup, .size = sizeof setup},
+                             "make the pod's namespaces");
+  if (made) return made;
+  const std::string_view hint = namespaces_hint(made.error().error_number());
+  if (hint.empty()) return made;
+  return fail(made.error().kind(), "{} ({})", made.error().message(), hint);
 }
 
 Result<PodNamespaces> MonitorClient::namespaces() {
@@ -275,6 +295,23 @@ Result<std::vector<monitor::Process>> MonitorClient::list() {
   std::vector<monitor::Process> processes(answer.more.size() / sizeof(monitor::Process));
   std::memcpy(processes.data(), answer.more.data(), processes.size() * sizeof(monitor::Process));
   return processes;
+}
+
+Result<monitor::Process> MonitorClient::wait_killed(const std::string& id,
+                                                    std::chrono::milliseconds patience) {
+  const timeval limit = {.tv_sec = patience.count() / 1000, .tv_usec = patience.count() % 1000 * 1000};
+  if (::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0)
+    return fail(errno, "wait");
+  auto ended = wait(id);
+  if (!ended && ended.error().error_number() == EAGAIN) {
+    socket_.reset();  // the answer may still come, and would be taken for another's
+    return fail(ErrorKind::unavailable, "{} does not end after SIGKILL: a process of it hangs in the kernel",
+                id);
+  }
+  const timeval for_ever = {};
+  if (socket_ && ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &for_ever, sizeof for_ever) != 0)
+    return fail(errno, "wait");
+  return ended;
 }
 
 Result<monitor::Process> MonitorClient::wait(const std::string& id) {

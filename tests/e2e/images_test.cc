@@ -182,6 +182,13 @@ TEST_F(Images, AnotherArchitectureIsWarnedAbout) {
   EXPECT_EQ(7, outcome.code) << "its programs are this machine's after all";
 }
 
+TEST_F(Images, AnImageOfAnotherPlatformThanAskedForIsNotRun) {
+  const Outcome outcome =
+      fermata({"run", "--rm", "--pull", "never", "--platform", "linux/s390x", kBase, "true"});
+  EXPECT_EQ(125, outcome.code) << outcome;
+  EXPECT_THAT(outcome.err, HasSubstr("s390x"));
+}
+
 TEST_F(Images, TheBuiltInPauseIsListedWhileItIsUsed) {
   EXPECT_THAT(must({"images"}), Not(HasSubstr("pause")));
   must({"run", "-d", "--name", "pause", kPause});
