@@ -1,6 +1,7 @@
 // The engine's side of monitor/protocol.h: one connection to a pod's monitor.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -67,6 +68,9 @@ class MonitorClient {
   Result<std::vector<monitor::Process>> list();
   // Blocks until the process has ended (all its output is then in the log).
   Result<monitor::Process> wait(const std::string& id);
+  // Of a process that was killed: an error, and the end of this connection, when it hangs in the kernel.
+  Result<monitor::Process> wait_killed(const std::string& id,
+                                       std::chrono::milliseconds patience = std::chrono::seconds(10));
   // Adds to what it holds. target[i] belongs to relays[i].
   Result<void> hold_ports(const std::vector<UniqueFd>& held, const std::vector<UniqueFd>& relays,
                           const std::vector<monitor::RelayTarget>& targets);

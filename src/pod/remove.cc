@@ -64,7 +64,10 @@ Result<void> Engine::Impl::remove(const std::string& reference, const RemoveOpti
     TRY(const auto* mounts, cgroup_mounts());
     const auto group = kernel::Cgroup::open(*mounts, container_cgroup(pod, container.id));
     if (group.exists()) TRY(group.kill_all());
-    (void)live->client.wait(container.id);
+    auto ended = live->client.wait_killed(container.id);
+    // Another error: the monitor has ended, and said what it had to say.
+    if (!ended && ended.error().kind() == ErrorKind::unavailable && ended.error().error_number() == 0)
+      return tl::unexpected(std::move(ended.error()));
   }
   live.reset();
   {

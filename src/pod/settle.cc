@@ -24,7 +24,7 @@ Result<void> kill_group(const kernel::CgroupMounts& mounts, const std::string& p
 Result<void> end_members(const kernel::CgroupMounts& mounts, const std::string& pod_cgroup, LivePod& live) {
   TRY(kill_group(mounts, pod_cgroup + "/ctrs"));
   for (const auto& process : live.processes)
-    if (process.exit_code < 0 && (process.flags & monitor::kExec) == 0) TRY(live.client.wait(process.id));
+    if (process.exit_code < 0 && (process.flags & monitor::kExec) == 0) TRY(live.client.wait_killed(process.id));
   return live.refresh();
 }
 

@@ -88,6 +88,19 @@ TEST_F(MonitorTest, NamespacesAreItsOwnAndTheHostSeesNoMount) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
+TEST_F(MonitorTest, AWaitForAProcessThatDoesNotEndHasALimit) {
+  launch("endless", "exec sleep 1000");
+  auto client = connect();
+  const auto ended = client.wait_killed("endless", std::chrono::milliseconds(50));
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().kind(), ErrorKind::unavailable);
+  EXPECT_FALSE(client.list());  // the late answer must not be taken for this one's
+  auto again = connect();
+  ASSERT_TRUE(again.signal("endless", SIGKILL));
+  EXPECT_EQ(again.wait_killed("endless").value().exit_code, 128 + SIGKILL);
+  EXPECT_TRUE(again.list());
+}
+
 TEST_F(MonitorTest, ExitCodesAndSignals) {
   const auto reply = launch("code", "exit 7");
   EXPECT_EQ(reply.error, 0);
