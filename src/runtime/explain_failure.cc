@@ -54,7 +54,9 @@ LaunchFailure explain_directory(const std::string& description, int error) {
 }
 
 const char* hint(init::Op op, int error) {
-  if ((op == init::Op::attach_mount || op == init::Op::mount) && error == ENOTDIR)
+  // mount(2) says ENOTDIR, move_mount(2) EINVAL.
+  if ((op == init::Op::attach_mount && error == EINVAL) ||
+      ((op == init::Op::attach_mount || op == init::Op::mount) && error == ENOTDIR))
     return " (are you trying to mount a directory onto a file, or the other way round?)";
   if (op == init::Op::set_credentials && error == EPERM)
     return " (a capability was asked for that this host does not have)";

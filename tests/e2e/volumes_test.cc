@@ -156,12 +156,20 @@ TEST_F(Volumes, TheHostsMountTableIsUntouched) {
   EXPECT_EQ(before, host_mounts());
 }
 
+TEST_F(Volumes, ADirectoryOntoAFileIsRefusedWithTheReason) {
+  for (const std::string& volume : {directory_ + ":/bin/probe", directory_ + "/file:/bin"}) {
+    const Outcome outcome = in_container({"-v", volume}, {"true"});
+    EXPECT_EQ(125, outcome.code) << outcome;
+    EXPECT_NE(std::string::npos, outcome.err.find("a directory onto a file")) << outcome;
+  }
+}
+
 TEST_F(Volumes, BadVolumesAreRefusedBeforeAnythingIsMade) {
   for (const Arguments& flags :
        {Arguments{"-v", directory_ + ":relative"}, Arguments{"-v", ":/mnt"},
         Arguments{"-v", directory_ + ":/mnt:rx"}, Arguments{"-v", "bad*name:/mnt"},
-        Arguments{"--mount", "type=magic,target=/mnt"}, Arguments{"--mount", "type=bind,target=/mnt"},
-        Arguments{"--mount", "type=bind,source=" + directory_},
+        Arguments{"--tmpfs", "/mnt:nonsense"}, Arguments{"--mount", "type=magic,target=/mnt"},
+        Arguments{"--mount", "type=bind,target=/mnt"}, Arguments{"--mount", "type=bind,source=" + directory_},
         Arguments{"-v", directory_ + ":/mnt", "-v", "/var:/mnt"}, Arguments{"-v", directory_ + ":/"}}) {
     const Outcome outcome = in_container(flags, {"true"});
     EXPECT_EQ(125, outcome.code) << flags[0] << " " << flags[1] << ": " << outcome;
