@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -78,6 +79,10 @@ pid_t spawn(const std::string& program, int namespaces) {
   const pid_t child = static_cast<pid_t>(
       ::syscall(SYS_clone, namespaces | CLONE_VFORK | SIGCHLD, nullptr, nullptr, nullptr, 0));
   if (child == 0) {
+    // Ends with us whatever happens, keeps nobody's pipe open, and keeps its warning (it is no PID 1) to itself.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::close(STDOUT_FILENO);
+    ::close(STDERR_FILENO);
     char* const arguments[] = {const_cast<char*>(program.c_str()), nullptr};
     ::execve(program.c_str(), arguments, nullptr);
     ::_exit(127);
@@ -103,10 +108,11 @@ void measure_network(const Timer& timer, const std::string& pause) {
   const int master = static_cast<int>(::if_nametoindex("floor0"));
   pid_t child = 0;
   UniqueFd inside;
+  int pairs = 0;  // a pair outlives its namespace for a while: each gets a name of its own
   auto add_pair = [&](int run) {
     kernel::NetlinkBatch batch;
     kernel::VethSpec spec;
-    spec.host_name = fmt::format("fl{}", run + 3);
+    spec.host_name = fmt::format("fl{}", pairs++);
     spec.master = master;
     spec.peer_name = "eth0";
     spec.peer_namespace = inside.get();
@@ -137,6 +143,7 @@ void measure_network(const Timer& timer, const std::string& pause) {
       },
       [&](int) {
         kernel::NetlinkBatch batch;
+        kernel::set_link_up(batch, link);
         kernel::add_address(batch, link, *kernel::parse_ip("10.1.0.2"), 16);
         kernel::add_default_route(batch, link, *kernel::parse_ip("10.1.0.1"));
         must(socket->execute(batch), "address");
