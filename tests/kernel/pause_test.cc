@@ -20,7 +20,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <sstream>
 #include <string>
@@ -28,6 +27,7 @@
 #include <vector>
 
 #include "base/core/unique_fd.h"
+#include "base/files.h"
 
 namespace fermata {
 namespace {
@@ -46,10 +46,8 @@ bool eventually(const std::function<bool()>& holds) {
   return holds();
 }
 
-std::string slurp(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
+// "" as well for a process that ends while it is read (ESRCH).
+std::string slurp(const std::string& path) { return read_file(path).value_or(""); }
 
 std::string status_field(pid_t pid, const std::string& field) {
   std::istringstream lines(slurp("/proc/" + std::to_string(pid) + "/status"));
