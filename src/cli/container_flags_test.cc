@@ -117,9 +117,9 @@ TEST(ContainerFlags, Others) {
 }
 
 TEST(MountFlags, Volumes) {
-  auto mount = parse_volume("./conf/../a:/etc/a:ro,rslave", "/work").value();
+  auto mount = parse_volume("./conf/../a:/etc/a:ro,rslave", "/srv").value();
   EXPECT_EQ(mount.kind, pod::VolumeMount::Kind::bind);
-  EXPECT_EQ(mount.source, "/work/a");
+  EXPECT_EQ(mount.source, "/srv/a");
   EXPECT_TRUE(mount.readonly && mount.create_source);
   EXPECT_EQ(mount.propagation, "rslave");
   mount = parse_volume("data:/var/data:nocopy", "/").value();
