@@ -277,7 +277,17 @@ Result<void> Launcher::make_group(const std::vector<AllowedDevice>& devices) {
 
 Result<void> Launcher::warn_of_limits() {
   const ContainerConfig& config = container_.config;
-  if ((config.ulimits.empty() && !config.oom_score_adj) || may_raise_limits()) return {};
+  if (config.ulimits.empty() && !config.oom_score_adj) return {};
+  for (const Ulimit& ulimit : config.ulimits) {
+    if (ulimit.name != "nofile") continue;
+    // No capability goes beyond it, proc_sys_fs(5).
+    TRY(const std::string text, read_file("/proc/sys/fs/nr_open", 64));
+    const auto ceiling = parse_unsigned(trim(text));
+    if (ceiling && ulimit.hard > *ceiling)
+      warn(fmt::format("ulimit nofile={}: fs.nr_open is {}: the limit stays as it is", limit_text(ulimit.hard),
+                       *ceiling));
+  }
+  if (may_raise_limits()) return {};
   for (const Ulimit& ulimit : config.ulimits) {
     rlimit own = {};
     if (::getrlimit(static_cast<__rlimit_resource>(rlimit_number(ulimit.name)), &own) != 0) continue;
