@@ -94,12 +94,6 @@ std::string human_duration(std::int64_t seconds) {
   return fmt::format("{} years", seconds / 3600 / 24 / 365);
 }
 
-std::int64_t now() {
-  timespec time = {};
-  ::clock_gettime(CLOCK_REALTIME, &time);
-  return time.tv_sec * kSecond + time.tv_nsec;
-}
-
 std::string rfc3339(std::int64_t time) {
   if (time == 0) return "0001-01-01T00:00:00Z";
   const std::time_t seconds = time / kSecond;

@@ -6,14 +6,13 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 namespace fermata::cli {
 
 // Seconds -> "Less than a second", "About a minute", "2 weeks".
 std::string human_duration(std::int64_t seconds);
-// ns of CLOCK_REALTIME.
-std::int64_t now();
 // ns -> "2026-11-21T11:47:46.123456789Z" (zeros at the end left out, as Go's RFC3339Nano); 0:
 // "0001-01-01T00:00:00Z".
 std::string rfc3339(std::int64_t time);

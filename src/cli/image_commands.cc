@@ -56,7 +56,7 @@ Result<int> run_images(App& app, const Command&, const Flags& flags) {
   TRY(pod::Engine* const engine, app.engine());
   TRY(auto images, engine->images().list(true));
   TRY(add_builtin_pauses(*engine, images));
-  TRY(const auto rows, image_rows(images, options, now()));
+  TRY(const auto rows, image_rows(images, options, now_ns()));
   if (!flags.is_set("quiet")) {
     TRY(const std::string text, print_list(image_format(flags), rows));
     print(text);

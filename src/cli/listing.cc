@@ -52,7 +52,7 @@ Result<int> run_ps(App& app, const Command&, const Flags& flags) {
     return 0;
   }
   std::vector<Value> rows;
-  const std::int64_t time = now();
+  const std::int64_t time = now_ns();
   for (const auto& container : containers) rows.push_back(container_row(container, time, truncate));
   const ListFormat format{.format = flags.text("format"),
                           .columns = {{"ID", "CONTAINER ID"},

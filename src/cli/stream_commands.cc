@@ -88,7 +88,7 @@ Result<int> run_logs(App& app, const Command&, const Flags& flags) {
       return fail(ErrorKind::invalid_argument,
                   "invalid argument \"{}\" for \"-n, --tail\" flag: not a number of lines", tail);
   }
-  const std::int64_t time = now();
+  const std::int64_t time = now_ns();
   if (flags.has("since")) {
     TRY(options.since, parse_time(flags.text("since"), time));
   }

@@ -4,21 +4,15 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "base/clock.h"
 #include "base/files.h"
 #include "image/images_impl.h"
 #include "image/layer_store.h"
 
 namespace fermata::image {
 namespace {
-
-std::int64_t now() {
-  timespec time{};
-  ::clock_gettime(CLOCK_REALTIME, &time);
-  return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
-}
 
 Result<void> place_layer(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) == 0) return {};
@@ -77,7 +71,7 @@ Result<void> Images::Impl::commit(const FetchedImage& image, const std::vector<s
           .bind(3, image.manifest_digest)
           .bind(4, directories.dump())
           .bind(5, total)
-          .bind(6, now())
+          .bind(6, now_ns())
           .run());
   for (const std::string& name : names) {
     TRY(auto set,

@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +21,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "kernel/pidfd.h"
 
 namespace fermata::kernel {
 namespace {
@@ -154,8 +154,8 @@ std::optional<std::uint64_t> keyed_number(std::string_view text, std::string_vie
 
 void kill_process(int pid) {
   // A pidfd cannot come to mean another process between the look and the kill. pidfd_open(2), Linux 5.3.
-  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (process) ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+  const UniqueFd process = open_pidfd(pid);
+  if (process) send_signal(process.get(), SIGKILL);
 }
 
 bool is_file(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }

@@ -3,19 +3,14 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
-#include <ctime>
+
+#include "base/clock.h"
 
 namespace fermata::network {
 namespace {
 
 // Ended leases that are remembered, so that their addresses rest; the rest of the pool counts as never used.
 constexpr int kRemembered = 256;
-
-std::int64_t now() {
-  timespec time{};
-  ::clock_gettime(CLOCK_REALTIME, &time);
-  return time.tv_sec * 1'000'000'000 + time.tv_nsec;
-}
 
 Result<std::uint32_t> next_number(state::Database& database) {
   TRY(const std::string text, setting(database, "next_address"));
@@ -134,7 +129,7 @@ Result<Lease> take_lease(state::Database& database, const std::string& pod, cons
                 kernel::format_network(pool.ipv4()));
   TRY(state::Statement insert,
       database.prepare("INSERT OR REPLACE INTO leases(address, pod, ifindex, used) VALUES(?1, ?2, 0, ?3)"));
-  TRY(insert.bind(1, kernel::format_ip(*address)).bind(2, pod).bind(3, now()).run());
+  TRY(insert.bind(1, kernel::format_ip(*address)).bind(2, pod).bind(3, now_ns()).run());
   return Lease{*address, 0};
 }
 
@@ -145,7 +140,7 @@ Result<void> set_lease_link(state::Database& database, const std::string& pod, i
 
 Result<void> end_lease(state::Database& database, const std::string& pod) {
   TRY(state::Statement statement, database.prepare("UPDATE leases SET pod='', used=?2 WHERE pod=?1"));
-  TRY(statement.bind(1, pod).bind(2, now()).run());
+  TRY(statement.bind(1, pod).bind(2, now_ns()).run());
   return forget_old_leases(database);
 }
 

@@ -66,12 +66,6 @@ Result<std::string> first_text(const Statement& row) { return row.text(0); }
 
 }  // namespace
 
-std::int64_t now_ns() {
-  timespec now = {};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
-}
-
 Result<void> Store::insert(const PodRow& pod) {
   TRY(auto statement,
       database_->prepare(fmt::format("INSERT INTO pods({}) VALUES(?,?,?,?,?,?,?)", kPodColumns)));

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/process.h"
 #include "pod/rows.h"
@@ -73,7 +74,5 @@ class Store {
  private:
   state::Database* database_;
 };
-
-std::int64_t now_ns();
 
 }  // namespace fermata::pod
