@@ -110,11 +110,10 @@ Result<std::string> create_container(App& app, const Flags& flags, const pod::Co
   return id;
 }
 
-void print_warnings(pod::Engine& engine, const std::string& id) {
-  // Warnings must not fail what has worked.
-  if (const auto info = engine.inspect(id))
-    for (const std::string& warning : info->warnings)
-      (void)write_all(STDERR_FILENO, fmt::format("WARNING: {}\n", warning));
+void print_warnings(const std::vector<std::string>& warnings) {
+  // They must not fail what has worked.
+  for (const std::string& warning : warnings)
+    (void)write_all(STDERR_FILENO, fmt::format("WARNING: {}\n", warning));
 }
 
 Result<int> run_create(App& app, const Command& command, const Flags& flags) {
@@ -122,7 +121,8 @@ Result<int> run_create(App& app, const Command& command, const Flags& flags) {
   TRY(const std::string id, create_container(app, flags, config));
   print(id + "\n");
   TRY(pod::Engine* const engine, app.engine());
-  print_warnings(*engine, id);
+  TRY(const pod::ContainerInfo info, engine->inspect(id));
+  print_warnings(info.warnings);
   return 0;
 }
 
@@ -173,11 +173,12 @@ Result<int> run_attached(pod::Engine& engine, const std::string& id, const Foreg
                          bool remove, bool made_here) {
   const auto end = run_foreground(
       foreground,
-      [&](const pod::StreamSelection& streams) {
-        auto session = engine.start(id, streams);
-        // Here the terminal is not raw yet, and a --rm container of any length is still known.
-        if (session && made_here) print_warnings(engine, id);
-        return session;
+      [&](const pod::StreamSelection& streams)
+          -> tl::expected<std::unique_ptr<pod::Session>, pod::StartFailure> {
+        auto started = engine.start(id, streams);
+        if (!started) return tl::unexpected(std::move(started.error()));
+        if (made_here) print_warnings(started->warnings);  // the terminal is not raw yet
+        return std::move(started->session);
       },
       // A process that has just ended needs no signal.
       [&](int signal) { (void)engine.kill(id, fmt::format("{}", signal)); });
@@ -204,13 +205,14 @@ Result<int> run_run(App& app, const Command& command, const Flags& flags) {
   TRY(const std::string id, create_container(app, flags, config));
   TRY(pod::Engine* const engine, app.engine());
   if (!detach) return run_attached(*engine, id, foreground, config.auto_remove, true);
-  if (auto started = engine->start(id, {}); !started) {
+  const auto started = engine->start(id, {});
+  if (!started) {
     const int code = report_start_failure(started.error());
     if (config.auto_remove || code == kEngineFailed) TRY(undo_run(*engine, id));
     return code;
   }
   print(id + "\n");
-  print_warnings(*engine, id);
+  print_warnings(started->warnings);
   return 0;
 }
 

@@ -130,7 +130,7 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
 
 image::Images& Engine::images() { return impl_->images(); }
 Result<std::string> Engine::create(ContainerConfig config) { return impl_->create(std::move(config)); }
-SessionResult Engine::start(const std::string& container, const StreamSelection& streams) {
+StartResult Engine::start(const std::string& container, const StreamSelection& streams) {
   return impl_->start(container, streams);
 }
 Result<std::unique_ptr<Session>> Engine::attach(const std::string& container,

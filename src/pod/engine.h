@@ -56,6 +56,11 @@ struct StartFailure {
   Error error;
 };
 
+struct Started {
+  std::unique_ptr<Session> session;   // null without streams
+  std::vector<std::string> warnings;  // what could not be done on this machine; a --rm container may be gone before anyone can inspect it
+};
+
 struct ContainerFilter {
   bool all = false;                        // also those that do not run
   bool infra = true;                       // pause containers that the user made are shown; those the engine made never are without this
@@ -96,7 +101,7 @@ class Engine {
   Result<std::string> create(ContainerConfig config);
   // Starts a created or exited container; a running one is a success without a change. With streams the session sees all
   // output from the first byte.
-  tl::expected<std::unique_ptr<Session>, StartFailure> start(const std::string& container, const StreamSelection& streams);
+  tl::expected<Started, StartFailure> start(const std::string& container, const StreamSelection& streams);
   Result<std::unique_ptr<Session>> attach(const std::string& container, const StreamSelection& streams);
   tl::expected<std::unique_ptr<Session>, StartFailure> exec(const std::string& container, const ExecConfig& config,
                                                             const StreamSelection& streams);

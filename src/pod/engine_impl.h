@@ -39,6 +39,7 @@ struct Present {
 };
 
 using SessionResult = tl::expected<std::unique_ptr<Session>, StartFailure>;
+using StartResult = tl::expected<Started, StartFailure>;
 
 class Engine::Impl {
  public:
@@ -47,7 +48,7 @@ class Engine::Impl {
   // create.cc
   Result<std::string> create(ContainerConfig config);
   // start.cc
-  SessionResult start(const std::string& reference, const StreamSelection& streams);
+  StartResult start(const std::string& reference, const StreamSelection& streams);
   Result<std::unique_ptr<Session>> attach(const std::string& reference, const StreamSelection& streams);
   // exec.cc
   SessionResult exec(const std::string& reference, const ExecConfig& config, const StreamSelection& streams);

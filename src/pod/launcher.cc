@@ -43,8 +43,6 @@ bool private_cgroup_namespace(const ContainerConfig& config) {
 
 // Without CAP_SYS_RESOURCE a hard limit cannot be raised, setrlimit(2); the plan's step is optional then.
 bool may_raise_limits() {
-  rlimit limit = {};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return true;
   const auto text = read_file("/proc/self/status", 1u << 16);
   if (!text) return true;
   const auto at = text->find("CapEff:\t");
@@ -278,25 +276,27 @@ Result<void> Launcher::make_group(const std::vector<AllowedDevice>& devices) {
 Result<void> Launcher::warn_of_limits() {
   const ContainerConfig& config = container_.config;
   if (config.ulimits.empty() && !config.oom_score_adj) return {};
+  const bool privileged = may_raise_limits();
   for (const Ulimit& ulimit : config.ulimits) {
-    if (ulimit.name != "nofile") continue;
-    // No capability goes beyond it, proc_sys_fs(5).
-    TRY(const std::string text, read_file("/proc/sys/fs/nr_open", 64));
-    const auto ceiling = parse_unsigned(trim(text));
-    if (ceiling && ulimit.hard > *ceiling)
-      warn(fmt::format("ulimit nofile={}: fs.nr_open is {}: the limit stays as it is", limit_text(ulimit.hard),
-                       *ceiling));
-  }
-  if (may_raise_limits()) return {};
-  for (const Ulimit& ulimit : config.ulimits) {
+    if (ulimit.name == "nofile") {
+      // No capability goes beyond it, proc_sys_fs(5).
+      TRY(const std::string text, read_file("/proc/sys/fs/nr_open", 64));
+      const auto ceiling = parse_unsigned(trim(text));
+      if (ceiling && ulimit.hard > *ceiling) {
+        warn(fmt::format("ulimit nofile={}: fs.nr_open is {}: the limit stays as it is",
+                         limit_text(ulimit.hard), *ceiling));
+        continue;
+      }
+    }
     rlimit own = {};
-    if (::getrlimit(static_cast<__rlimit_resource>(rlimit_number(ulimit.name)), &own) != 0) continue;
+    if (privileged || ::getrlimit(static_cast<__rlimit_resource>(rlimit_number(ulimit.name)), &own) != 0)
+      continue;
     if (ulimit.hard > own.rlim_max)
       warn(fmt::format(
           "ulimit {}={}: the hard limit here is {}, and raising it needs CAP_SYS_RESOURCE: it stays as it is",
           ulimit.name, limit_text(ulimit.hard), own.rlim_max));
   }
-  if (config.oom_score_adj) {
+  if (config.oom_score_adj && !privileged) {
     TRY(const std::string own, read_file("/proc/self/oom_score_adj", 64));
     if (*config.oom_score_adj < parse_signed(trim(own)).value_or(0))
       warn(fmt::format("oom_score_adj {}: lowering it below {} needs CAP_SYS_RESOURCE: it stays as it is",

@@ -18,7 +18,7 @@ class Start {
  public:
   Start(Engine::Impl& engine, state::Database& database) : engine_(engine), database_(database) {}
 
-  SessionResult run(ContainerRow& container, const StreamSelection& streams);
+  StartResult run(ContainerRow& container, const StreamSelection& streams);
 
  private:
   // A sandbox that is whole; makes one if needed.
@@ -142,7 +142,7 @@ void Start::undo(ContainerRow& container, const Error& error, int exit_code) {
   }
 }
 
-SessionResult Start::run(ContainerRow& container, const StreamSelection& streams) {
+StartResult Start::run(ContainerRow& container, const StreamSelection& streams) {
   const ContainerRow original = container;
   auto sandbox = have_sandbox(container);
   if (sandbox && container.id != pod_.config.infra) sandbox = have_infra();
@@ -153,22 +153,27 @@ SessionResult Start::run(ContainerRow& container, const StreamSelection& streams
   }
   engine_.present(container, &*live_);
   if (container.state == ContainerState::running) {
-    if (!streams.any()) return std::unique_ptr<Session>();
+    if (!streams.any()) return Started();
     auto session = engine_.attach(container.id, streams);
     if (!session) return start_failure(std::move(session.error()));
-    return std::move(*session);
+    return Started{.session = std::move(*session), .warnings = {}};
   }
   auto session = launch(container, streams);
-  if (!session) undo(container, session.error().error, session.error().exit_code);
-  return session;
+  if (!session) {
+    undo(container, session.error().error, session.error().exit_code);
+    return tl::unexpected(std::move(session.error()));
+  }
+  Started started{.session = std::move(*session), .warnings = container.runtime.warnings};
+  started.warnings.insert(started.warnings.end(), pod_.runtime.warnings.begin(), pod_.runtime.warnings.end());
+  return started;
 }
 
 }  // namespace
 
-SessionResult Engine::Impl::start(const std::string& reference, const StreamSelection& streams) {
+StartResult Engine::Impl::start(const std::string& reference, const StreamSelection& streams) {
   auto container = find(reference);
   if (!container) return start_failure(std::move(container.error()));
-  SessionResult result = std::unique_ptr<Session>();
+  StartResult result = Started();
   {
     auto lock = lock_pod(container->pod);
     if (!lock) return start_failure(std::move(lock.error()));
