@@ -349,6 +349,9 @@ int shutdown(int fd, int how) noexcept { return sys_int(SYS_shutdown, fd, how); 
 int getsockopt(int fd, int level, int option, void* value, socklen_t* size) noexcept {
   return sys_int(SYS_getsockopt, fd, level, option, value, size);
 }
+int setsockopt(int fd, int level, int option, const void* value, socklen_t size) noexcept {
+  return sys_int(SYS_setsockopt, fd, level, option, value, size);
+}
 ssize_t sendto(int fd, const void* from, std::size_t size, int flags, const sockaddr* address,
                socklen_t address_size) {
   return sys(SYS_sendto, fd, from, size, flags, address, address_size);

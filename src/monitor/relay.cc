@@ -60,6 +60,14 @@ void close_flow(Flow& flow) {
   if (connection_count-- == kMaxConnections) watch_relays(true);
 }
 
+// Both ends are told by a reset: what broke, or found nobody at its target, must not look like a clean end.
+void break_flow(Flow& flow) {
+  const linger at_once = {.l_onoff = 1, .l_linger = 0};
+  for (Side* side : {&flow.client, &flow.target})
+    ::setsockopt(side->watch.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close_flow(flow);
+}
+
 // Writes what waits for this side; false: the connection broke.
 bool flush(Side& side) {
   while (side.done < side.size) {
@@ -114,8 +122,12 @@ bool update(Flow& flow) {
     else if (loop::watch(side->watch, events) != 0)
       return false;
   }
-  return !(flow.client.read_ended && flow.target.read_ended && flow.client.pending == nullptr &&
-           flow.target.pending == nullptr);
+  return true;
+}
+
+bool finished(const Flow& flow) {
+  return flow.client.read_ended && flow.target.read_ended && flow.client.pending == nullptr &&
+         flow.target.pending == nullptr;
 }
 
 bool connected(Flow& flow) {
@@ -137,7 +149,10 @@ void side_ready(Watch* watch, std::uint32_t events) {
     if ((events & EPOLLOUT) != 0) fine = flush(side);
     if (fine && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) fine = forward(side);
   }
-  if (!fine || !update(flow)) close_flow(flow);
+  if (fine && finished(flow))
+    close_flow(flow);
+  else if (!fine || !update(flow))
+    break_flow(flow);
 }
 
 void open_flow(int client, const RelayTarget& target) {
@@ -158,7 +173,7 @@ void open_flow(int client, const RelayTarget& target) {
   const int fd = ::socket(target.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   flow->target.watch.fd = fd;
   const bool trying = fd >= 0 && (::connect(fd, &address.any, size) == 0 || errno == EINPROGRESS);
-  if (!trying || !update(*flow)) close_flow(*flow);
+  if (!trying || !update(*flow)) break_flow(*flow);
 }
 
 void accept_again(Timer*) {

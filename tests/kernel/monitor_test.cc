@@ -218,7 +218,10 @@ TEST_F(MonitorTest, ManyClientsAttachAndDetach) {
 }
 
 TEST_F(MonitorTest, TerminalWithResize) {
-  auto wanted = request("c", "#console\nstty size; read line; stty size; echo \"<$line>\"");
+  // The stand-in for init leaves the first size to the monitor and does not wait for it.
+  auto wanted = request("c",
+                        "#console\nwhile test \"$(stty size)\" = '0 0'; do :; done; stty size; read line; "
+                        "stty size; echo \"<$line>\"");
   wanted.flags = monitor::kTerminal | monitor::kStdinOpen;
   auto client = connect();
   StreamSelection streams = kAll;
@@ -383,7 +386,8 @@ TEST_F(MonitorTest, BornInItsGroups) {
   const auto mounts = kernel::CgroupMounts::detect();
   ASSERT_TRUE(mounts) << mounts.error().message();
   const std::string path = "fermata-monitor-test-" + std::to_string(::getpid());
-  // Beside the container's group, not above it: a v2 group with processes can have no children with controllers.
+  // Beside the container's group, not above it: a v2 group with processes can have no children with
+  // controllers.
   auto group = kernel::Cgroup::create(*mounts, path + "/monitors");
   ASSERT_TRUE(group) << group.error().message();
   start({}, group->open_handles().value());
@@ -448,6 +452,20 @@ TEST_F(MonitorTest, RelaysStreams) {
   ::shutdown(client.get(), SHUT_WR);
   EXPECT_EQ(read_fd(client.get()).value(), text);
   echo.join();
+}
+
+TEST_F(MonitorTest, ARelayWithoutAServerResetsItsClients) {
+  sockaddr_in6 nobody, relay_address;
+  (void)bound(SOCK_STREAM, nobody);  // and closed
+  std::vector<UniqueFd> relays, held;
+  relays.push_back(bound(SOCK_STREAM, relay_address));
+  ASSERT_TRUE(connect().hold_ports(held, relays, {target_of(nobody, false)}));
+  relays.clear();
+  const UniqueFd client(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&relay_address), sizeof relay_address), 0);
+  char byte = 0;
+  EXPECT_EQ(::recv(client.get(), &byte, 1, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET);
 }
 
 TEST_F(MonitorTest, RelaysDatagrams) {

@@ -89,9 +89,15 @@ void send_all(int fd, const std::string& text) {
 std::string receive_all(int fd) {
   std::string result;
   char block[4096];
-  for (ssize_t size = 0; (size = read(fd, block, sizeof block)) > 0;)
+  for (;;) {
+    const ssize_t size = read(fd, block, sizeof block);
+    if (size == 0) return result;
+    if (size < 0) {
+      fprintf(stderr, "read: %s\n", strerror(errno));
+      exit(93);
+    }
     result.append(block, static_cast<std::size_t>(size));
-  return result;
+  }
 }
 
 // Up to the empty line that ends a request's head.
