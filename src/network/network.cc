@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/clock.h"
 #include "base/files.h"
 #include "network/foreign_rules.h"
 #include "network/host_bridge.h"
@@ -30,10 +31,16 @@ namespace {
 // rule, so that neither our table nor the foreign chains need a look.
 constexpr char kGeneration[] = "nft_generation";
 
-Result<UniqueFd> lock(const std::string& run_directory) {
+// Nobody waits longer for who should take the network down, in nanoseconds.
+constexpr std::int64_t kForgotten = 5'000'000'000;
+
+// Without `wait` an invalid descriptor: another command holds it.
+Result<UniqueFd> lock(const std::string& run_directory, bool wait = true) {
   TRY(UniqueFd fd, open_file(run_directory + "/network.lock", O_RDWR | O_CREAT, 0600));
-  while (::flock(fd.get(), LOCK_EX) != 0)
+  while (::flock(fd.get(), wait ? LOCK_EX : LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return UniqueFd();
     if (errno != EINTR) return fail(errno, "lock '{}/network.lock'", run_directory);
+  }
   return fd;
 }
 
@@ -158,10 +165,22 @@ Result<void> Network::Impl::release(const std::string& pod, Sockets& sockets) {
   return transaction.commit();
 }
 
-Result<void> Network::Impl::take_down_if_unused(Sockets& sockets) {
-  TRY(const bool used, any_lease(*database));
+Result<void> Network::release(const std::string& pod) {
+  TRY(const UniqueFd guard, lock(impl_->options.run_directory));
+  TRY(Sockets & sockets, impl_->open_sockets());
+  return impl_->release(pod, sockets);
+}
+
+Result<bool> Network::Impl::idle() {
   TRY(const std::string made, setting(*database, "bridge"));
-  if (used || made.empty()) return {};
+  TRY(const bool used, any_lease(*database));
+  return !made.empty() && !used;
+}
+
+Result<void> Network::Impl::take_down() {
+  TRY(const bool unused, idle());
+  if (!unused) return {};
+  TRY(Sockets & sockets, open_sockets());
   sockets.netfilter.close_in_background();
   TRY(close_foreign_chains(sockets.netfilter, *database, options.bridge));
   TRY(Ruleset(sockets.netfilter, options.bridge).destroy());
@@ -169,26 +188,24 @@ Result<void> Network::Impl::take_down_if_unused(Sockets& sockets) {
   return remove_bridge(sockets.route, *database, options);
 }
 
-Result<void> Network::release(const std::string& pod) {
+Result<bool> Network::idle() { return impl_->idle(); }
+
+Result<void> Network::take_down() {
   TRY(const UniqueFd guard, lock(impl_->options.run_directory));
-  TRY(Sockets & sockets, impl_->open_sockets());
-  TRY(impl_->release(pod, sockets));
-  return impl_->take_down_if_unused(sockets);
+  return impl_->take_down();
 }
 
-Result<void> Network::reconcile(const std::vector<std::string>& live) {
-  // The usual answer, without the lock: there is nothing.
-  TRY(const std::vector<std::string> seen, known_pods(*impl_->database));
+Result<void> Network::maintain() {
+  // The usual answers, without the lock: there is nothing, or somebody will take it down.
   TRY(const std::string made, setting(*impl_->database, "bridge"));
-  if (seen.empty() && made.empty()) return {};
-  TRY(const UniqueFd guard, lock(impl_->options.run_directory));
+  if (made.empty()) return {};
+  TRY(const bool idle, impl_->idle());
+  TRY(const std::int64_t ended, last_lease_end(*impl_->database));
+  if (idle && now_ns() - ended < kForgotten) return {};
+  TRY(const UniqueFd guard, lock(impl_->options.run_directory, false));
+  if (!guard) return {};
+  if (idle) return impl_->take_down();
   TRY(Sockets & sockets, impl_->open_sockets());
-  // Only pods that were known before the lock: one that came while we waited is younger than the caller's
-  // list.
-  for (const std::string& pod : seen)
-    if (std::find(live.begin(), live.end(), pod) == live.end()) TRY(impl_->release(pod, sockets));
-  TRY(impl_->take_down_if_unused(sockets));
-  // Another firewall may have started since, or flushed our table.
   TRY(const HostBridge bridge, find_bridge(sockets.route, *impl_->database, impl_->options));
   if (bridge.link == 0) return {};
   std::vector<std::string> warnings;  // told by the next attach; nobody listens here

@@ -1,7 +1,7 @@
 // Pod networks: one bridge, an address pool, published ports; all without a daemon. rtnetlink(7), nftables
 // over netlink.
 //
-// State is in the database (leases, ports), links and rules in the kernel; reconcile() brings them together.
+// State is in the database (leases, ports), links and rules in the kernel; maintain() brings them together.
 // Concurrent engines on one store are ordered by a lock file. Methods may be called from one thread at a
 // time.
 #pragma once
@@ -77,13 +77,17 @@ class Network {
   Result<Attachment> attach(const std::string& pod, int network_namespace, const Reservation& reservation);
   // Only lo and the sysctls: --net=none.
   static Result<void> prepare_isolated(int network_namespace);
-  // Ends lease and ports. The veth dies with its namespace. Absent is success. Removes bridge and table after
-  // the last pod.
+  // Ends lease and ports. The veth dies with its namespace. Absent is success. Bridge and table stay for the
+  // next pod, see take_down().
   Result<void> release(const std::string& pod);
-  // Releases what belongs to pods that are not in `live`, and mends rules that other programs flushed or
-  // overruled. Pods that another command may be attaching right now must be in `live`: their rows are there
-  // before their links.
-  Result<void> reconcile(const std::vector<std::string>& live);
+  // Whether bridge or table stand though no pod has a lease.
+  Result<bool> idle();
+  // Removes bridge and table unless a pod has a lease. The kernel takes about 40 ms for a bridge, and blocks.
+  Result<void> take_down();
+  // For every command: mends rules that other programs flushed or overruled, and takes down what has been
+  // idle for so long that whoever should have done it must have been killed. Leaves it to another command
+  // that is at work.
+  Result<void> maintain();
   // The relay targets for monitor::HoldPorts.
   static std::vector<monitor::RelayTarget> relay_targets(const Reservation& reservation,
                                                          const Attachment& attachment);

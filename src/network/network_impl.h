@@ -30,7 +30,9 @@ struct Network::Impl {
   Result<void> note_generation(Sockets& sockets);
   Result<void> unpublish(const std::string& pod, Sockets& sockets);
   Result<void> release(const std::string& pod, Sockets& sockets);
-  Result<void> take_down_if_unused(Sockets& sockets);
+  Result<bool> idle();
+  // The lock is held.
+  Result<void> take_down();
 };
 
 }  // namespace fermata::network

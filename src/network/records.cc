@@ -149,15 +149,10 @@ Result<bool> any_lease(state::Database& database) {
   return statement.step();
 }
 
-Result<std::vector<std::string>> known_pods(state::Database& database) {
-  TRY(state::Statement statement,
-      database.prepare("SELECT pod FROM leases WHERE pod<>'' UNION SELECT pod FROM ports"));
-  std::vector<std::string> pods;
-  for (;;) {
-    TRY(const bool row, statement.step());
-    if (!row) return pods;
-    pods.push_back(statement.text(0));
-  }
+Result<std::int64_t> last_lease_end(state::Database& database) {
+  TRY(state::Statement statement, database.prepare("SELECT max(used) FROM leases WHERE pod=''"));
+  TRY(const bool row, statement.step());
+  return row ? statement.integer(0) : 0;
 }
 
 Result<void> put_ports(state::Database& database, const std::string& pod,

@@ -35,8 +35,8 @@ Result<Lease> take_lease(state::Database& database, const std::string& pod, cons
 Result<void> set_lease_link(state::Database& database, const std::string& pod, int link);
 Result<void> end_lease(state::Database& database, const std::string& pod);
 Result<bool> any_lease(state::Database& database);
-// Pods with a lease or a port.
-Result<std::vector<std::string>> known_pods(state::Database& database);
+// When a lease ended last, ns of CLOCK_REALTIME; 0: none is remembered.
+Result<std::int64_t> last_lease_end(state::Database& database);
 
 // Rows of a pod that has gone without a trace are taken over. In a transaction.
 Result<void> put_ports(state::Database& database, const std::string& pod,

@@ -44,8 +44,10 @@ Result<void> Engine::Impl::reconcile() {
   }
   if (!unfinished_images.empty() && images_->reconcile())
     for (const std::int64_t id : unfinished_images) TRY(store().remove_intent(id));
-  // Left for the next one too, when it fails.
+  // What fails is left for the next one too.
   if (started) (void)remove_common_groups();
+  TRY(auto* net, network());
+  (void)net->maintain();
   return {};
 }
 

@@ -189,7 +189,11 @@ StartResult Engine::Impl::start(const std::string& reference, const StreamSelect
     if (!result && container->config.auto_remove && container->state != ContainerState::running)
       (void)remove_settled(*container, true);
   }
-  if (!result) (void)remove_common_groups();
+  if (!result) {
+    // No event of a monitor may follow. What fails here is left for the next command.
+    (void)remove_common_groups();
+    if (auto net = network()) (void)(*net)->take_down();
+  }
   return result;
 }
 

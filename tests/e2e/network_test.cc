@@ -214,8 +214,12 @@ TEST_F(Network, AForwardPolicyOfDropDoesNotCutPodsOff) {
   const std::string address = host().inspect("web", "{{.NetworkSettings.IPAddress}}");
   EXPECT_THAT(in_container({}, {"probe", "connect", address, "80", "hello"}).out, HasSubstr("hello"));
   must({"rm", "-f", "web"});
-  const std::string left = run_program({"nft", "list", "chain", "ip", "filter", "FORWARD"}).out;
-  EXPECT_THAT(left, Not(HasSubstr("fermata"))) << "rules of ours stay in a foreign chain";
+  std::string left;
+  EXPECT_TRUE(eventually([&] {
+    left = run_program({"nft", "list", "chain", "ip", "filter", "FORWARD"}).out;
+    return !contains(left, "fermata");
+  })) << "rules of ours stay in a foreign chain: "
+      << left;
   run_program({"nft", "delete", "table", "ip", "filter"});
 }
 

@@ -198,6 +198,10 @@ class NetworkTest : public testing::Test {
     auto released = network_->release(pod);
     EXPECT_TRUE(released) << released.error().message();
   }
+  void take_down() {
+    auto taken = network_->take_down();
+    EXPECT_TRUE(taken) << taken.error().message();
+  }
   std::int64_t count(const std::string& sql) {
     auto statement = database_->prepare(sql);
     return statement && statement->step().value_or(false) ? statement->integer(0) : -1;
@@ -417,6 +421,7 @@ TEST_F(NetworkTest, ReleaseLeavesNothing) {
     (void)attach("p", pod, ports);
     EXPECT_TRUE(table_stands("fmtest0"));
     release("p");
+    take_down();
   }
   EXPECT_FALSE(table_stands("fmtest0"));
   EXPECT_TRUE(links_become("")) << links();
@@ -468,6 +473,7 @@ TEST_P(ForeignFirewall, ForwardsOursAndIsLeftAsItWas) {
     (void)attach("q", other, {});
     release("q");
     release("p");
+    take_down();
   }
   ASSERT_EQ(::system((listing + filter + " > " + after).c_str()), 0);
   EXPECT_EQ(read_file(before).value(), read_file(after).value());
@@ -492,7 +498,7 @@ INSTANTIATE_TEST_SUITE_P(
         std::array<std::string, 3>{"iptables-legacy -P FORWARD DROP", "iptables-legacy-save", "legacy"}),
     [](const auto& parameter) { return parameter.param[2]; });
 
-TEST_F(NetworkTest, FirewallThatComesLaterIsOpenedByReconcile) {
+TEST_F(NetworkTest, FirewallThatComesLaterIsOpenedByTheNextCommand) {
   const UniqueFd outside = add_outside("192.0.2.1", "192.0.2.2", 24);
   const UniqueFd pod = new_namespace();
   const Reservation ports = reserve("p", {{"", 8080, 80}});
@@ -503,28 +509,41 @@ TEST_F(NetworkTest, FirewallThatComesLaterIsOpenedByReconcile) {
           "priority 0; policy drop; }'"),
       0);
   EXPECT_FALSE(tcp_reaches(outside.get(), "192.0.2.1", 8080, server));
-  ASSERT_TRUE(network_->reconcile({"p"}));
+  ASSERT_TRUE(network_->maintain());
   EXPECT_TRUE(tcp_reaches(outside.get(), "192.0.2.1", 8080, server));
 }
 
-TEST_F(NetworkTest, ReconcileTakesDownWhatACrashLeft) {
-  {
-    const UniqueFd dead = new_namespace();
-    const Reservation ports = reserve("dead", {{"", 8080, 80}});
-    (void)attach("dead", dead, ports);
+TEST_F(NetworkTest, BridgeAndTableStayUntilTheyAreTakenDown) {
+  for (const char* name : {"first", "second"}) {
+    const UniqueFd pod = new_namespace();
+    (void)attach(name, pod, reserve(name, {{"", 8080, 80}}));
+    EXPECT_FALSE(network_->idle().value());
+    ASSERT_TRUE(network_->take_down());
+    EXPECT_TRUE(table_stands("fmtest0"));
+    release(name);
+    EXPECT_TRUE(network_->idle().value());
+    EXPECT_TRUE(table_stands("fmtest0"));
+    EXPECT_NE(links().find("fmtest0"), std::string::npos);
   }
-  const UniqueFd pod = new_namespace();
-  const Reservation ports = reserve("alive", {{"", 8081, 80}});
-  (void)attach("alive", pod, ports);
+  // Somebody is about to do it.
+  ASSERT_TRUE(network_->maintain());
+  EXPECT_TRUE(table_stands("fmtest0"));
+  take_down();
+  EXPECT_FALSE(network_->idle().value());
+  EXPECT_TRUE(links_become("")) << links();
+}
+
+TEST_F(NetworkTest, WhatNobodyTookDownTheNextCommandDoes) {
+  {
+    const UniqueFd pod = new_namespace();
+    (void)attach("p", pod, {});
+    release("p");
+  }
+  ASSERT_TRUE(database_->execute("UPDATE leases SET used=used-6000000000"));
   open();  // another command
-  ASSERT_TRUE(network_->reconcile({"alive"}));
-  EXPECT_EQ(count("SELECT count(*) FROM ports WHERE pod='dead'"), 0);
-  EXPECT_EQ(count("SELECT count(*) FROM leases WHERE pod='dead'"), 0);
-  const UniqueFd server = listen_in(pod.get(), "0.0.0.0", 80, SOCK_STREAM);
-  EXPECT_TRUE(tcp_reaches(-1, "127.0.0.1", 8081, server));
-  ASSERT_TRUE(network_->reconcile({}));
+  ASSERT_TRUE(network_->maintain());
   EXPECT_FALSE(table_stands("fmtest0"));
-  EXPECT_EQ(links().find("fmtest0"), std::string::npos);
+  EXPECT_TRUE(links_become("")) << links();
 }
 
 TEST_F(NetworkTest, UnfinishedAttachmentsAreFinishedOrReleased) {
@@ -539,6 +558,7 @@ TEST_F(NetworkTest, UnfinishedAttachmentsAreFinishedOrReleased) {
   EXPECT_TRUE(tcp_reaches(-1, "127.0.0.1", 8080, server));
   ASSERT_EQ(run("nft flush map inet fmtest0 ports4"), 0);
   release("p");
+  take_down();
   EXPECT_FALSE(table_stands("fmtest0"));
 }
 
@@ -637,6 +657,7 @@ TEST_F(NetworkTest, ManyCyclesLeaveNothingAndStayFast) {
   std::printf("attach %.2f ms, release %.2f ms (medians)\n", took[100], gone[100]);
   const auto start = std::chrono::steady_clock::now();
   release("keeper");
+  take_down();
   std::printf("release of the last pod, with bridge and table: %.2f ms\n", since(start));
   EXPECT_FALSE(table_stands("fmtest0"));
   EXPECT_EQ(count("SELECT count(*) FROM leases WHERE pod<>''"), 0);

@@ -8,11 +8,27 @@ namespace fermata::e2e {
 namespace {
 
 std::unique_ptr<Host> g_host;
+Snapshot g_before;  // the host without it
 
 // Takes the shared engine down when the program ends, while assertions still count.
 class EngineEnvironment : public testing::Environment {
  public:
-  void TearDown() override { g_host.reset(); }
+  void TearDown() override {
+    if (!g_host) return;
+    EXPECT_TRUE(g_host->remove_all());
+    std::vector<std::string> left;
+    const bool clean = eventually(
+        [&] {
+          // What killed commands have left goes with the next ones.
+          (void)g_host->run({"ps"});
+          Snapshot now = take_snapshot(g_host->scope());
+          now.things.erase("file");  // the engine's own
+          return (left = leaks(g_before, now)).empty();
+        },
+        10);
+    for (const auto& leak : left) EXPECT_TRUE(clean) << "left behind at the end: " << leak;
+    g_host.reset();
+  }
 };
 
 }  // namespace
@@ -20,6 +36,7 @@ class EngineEnvironment : public testing::Environment {
 Host& EndToEnd::host() {
   if (!g_host) {
     g_host = std::make_unique<Host>();
+    g_before = take_snapshot(g_host->scope());
     g_host->warm_up();
   }
   return *g_host;
@@ -28,7 +45,7 @@ Host& EndToEnd::host() {
 void EndToEnd::SetUp() {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   ASSERT_EQ(0, ::access(kFermata.c_str(), X_OK)) << kFermata << " is not built";
-  before_ = take_snapshot(host().scope());
+  before_ = without_lingering(take_snapshot(host().scope()), host().scope());
 }
 
 void EndToEnd::TearDown() {
@@ -76,8 +93,11 @@ bool EndToEnd::logs_show(const std::string& name, const std::string& text) {
 
 void expect_nothing_left(const Host& host, const Snapshot& before, double seconds) {
   std::vector<std::string> left;
-  if (eventually([&] { return (left = leaks(before, take_snapshot(host.scope()))).empty(); }, seconds))
-    return;
+  const auto clean = [&] {
+    const Snapshot now = without_lingering(take_snapshot(host.scope()), host.scope());
+    return (left = leaks(before, now)).empty();
+  };
+  if (eventually(clean, seconds)) return;
   for (const auto& leak : left) ADD_FAILURE() << "left behind: " << leak;
 }
 

@@ -145,6 +145,14 @@ Snapshot take_snapshot(const SnapshotScope& scope) {
   return result;
 }
 
+Snapshot without_lingering(Snapshot snapshot, const SnapshotScope& scope) {
+  snapshot.things["link"].erase(scope.tag);
+  std::erase_if(snapshot.things["nft table"],
+                [&](const auto& table) { return table.ends_with(" " + scope.tag); });
+  std::erase_if(snapshot.things["process"], [](const auto& line) { return contains(line, " __event "); });
+  return snapshot;
+}
+
 std::vector<std::string> leaks(const Snapshot& before, const Snapshot& after) {
   std::vector<std::string> result;
   static const std::set<std::string> kNone;
