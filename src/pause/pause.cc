@@ -5,10 +5,28 @@
 // is asynchronous. Children that die together may leave one SIGCHLD between them: each one is a reason to
 // reap until nobody is left. Signals other than SIGINT, SIGTERM and SIGCHLD are taken and dropped, as PID 1
 // would never see them.
+#include <asm/unistd.h>
+
+// What differs between processors: the system call instruction and the entry point. The numbers are the
+// kernel headers'. A file of arch/ has system_call(), which returns -errno on failure, and _start, which
+// calls pause_main with the stack pointer as the kernel left it. syscall(2), "Architecture calling
+// conventions"; each processor's ELF ABI supplement.
 #if defined(__x86_64__)
-#include "arch_x86_64.h"
+#include "arch/x86_64.h"
+#elif defined(__i386__)
+#include "arch/i386.h"
+#elif defined(__aarch64__)
+#include "arch/aarch64.h"
+#elif defined(__arm__)
+#include "arch/arm.h"
+#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
+#include "arch/powerpc64le.h"
+#elif defined(__s390x__)
+#include "arch/s390x.h"
+#elif defined(__riscv) && __riscv_xlen == 64
+#include "arch/riscv64.h"
 #else
-#error "src/pause has no arch_*.h for this processor yet"
+#error "pause has no file in arch/ for this processor"
 #endif
 
 namespace fermata::pause {
@@ -19,20 +37,29 @@ constexpr int kSigterm = 15;
 constexpr int kSigchld = 17;
 constexpr unsigned long kSaNocldstop = 1;
 constexpr long kSigBlock = 0;
-constexpr long kSignalSetSize = 8;  // bytes; the kernel's sigset_t has 64 signals here
+using SignalSet = unsigned long long;  // the kernel's sigset_t has 64 signals on all these processors
 constexpr long kWnohang = 1;
 constexpr long kEintr = 4;
 constexpr long kPrSetName = 15;
 constexpr long kPrSetChildSubreaper = 36;
 
+// The kernel's struct sigaction of <asm/signal.h>. Some processors have no `restorer`, so that the mask
+// stands in its place there; both are zero.
+struct SignalAction {
+  unsigned long handler = 0;
+  unsigned long flags = 0;
+  unsigned long restorer = 0;
+  SignalSet mask = 0;
+};
+
 template <unsigned long size>
 void print(long descriptor, const char (&text)[size]) {
   // A message that nobody can receive is not a reason to end the pod.
-  system_call(kSysWrite, descriptor, reinterpret_cast<long>(text), size - 1);
+  system_call(__NR_write, descriptor, reinterpret_cast<long>(text), size - 1);
 }
 
 [[noreturn]] void leave(long code) {
-  for (;;) system_call(kSysExitGroup, code);
+  for (;;) system_call(__NR_exit_group, code);
 }
 
 bool asks_for_version(const char* argument) {
@@ -41,20 +68,22 @@ bool asks_for_version(const char* argument) {
 
 // A parent may have left SIGCHLD ignored; stopped children are no news.
 bool use_default_action(int signal) {
-  SignalAction action;
-  if (signal == kSigchld) action.flags = kSaNocldstop;
-  return system_call(kSysSigaction, signal, reinterpret_cast<long>(&action), 0, kSignalSetSize) == 0;
+  // Constants: compilers would call memset(3) for a variable.
+  static constexpr SignalAction kDefault, kNoStops = {.flags = kSaNocldstop};
+  const SignalAction* action = signal == kSigchld ? &kNoStops : &kDefault;
+  return system_call(__NR_rt_sigaction, signal, reinterpret_cast<long>(action), 0, sizeof(SignalSet)) == 0;
 }
 
 void reap_children() {
-  while (system_call(kSysWait4, -1, 0, kWnohang) > 0) {
+  while (system_call(__NR_wait4, -1, 0, kWnohang) > 0) {
   }
 }
 
 // The exit code for the first signal that could not be prepared, 0 when all are.
-int prepare_signals(const unsigned long& all_signals) {
+int prepare_signals(const SignalSet& all_signals) {
   // Blocked first, so that none is lost or acted on in between.
-  if (system_call(kSysSigprocmask, kSigBlock, reinterpret_cast<long>(&all_signals), 0, kSignalSetSize) != 0)
+  if (system_call(__NR_rt_sigprocmask, kSigBlock, reinterpret_cast<long>(&all_signals), 0,
+                  sizeof(SignalSet)) != 0)
     return 1;
   if (!use_default_action(kSigint)) return 1;
   if (!use_default_action(kSigterm)) return 2;
@@ -62,12 +91,12 @@ int prepare_signals(const unsigned long& all_signals) {
   return 0;
 }
 
-[[noreturn]] void sleep_and_reap(const unsigned long& all_signals) {
+[[noreturn]] void sleep_and_reap(const SignalSet& all_signals) {
   // Children that died before the signals were blocked left no signal behind.
   reap_children();
   for (;;) {
     const long taken =
-        system_call(kSysSigtimedwait, reinterpret_cast<long>(&all_signals), 0, 0, kSignalSetSize);
+        system_call(__NR_rt_sigtimedwait, reinterpret_cast<long>(&all_signals), 0, 0, sizeof(SignalSet));
     if (taken == kSigchld) {
       reap_children();
     } else if (taken == kSigint) {
@@ -97,13 +126,13 @@ extern "C" [[noreturn, gnu::used]] void pause_main(const long* stack) {
   }
 
   // Started through a descriptor, the kernel would call it after that: "3", "exe".
-  system_call(kSysPrctl, kPrSetName, reinterpret_cast<long>("pause"));
-  if (system_call(kSysGetpid) != 1) {
+  system_call(__NR_prctl, kPrSetName, reinterpret_cast<long>("pause"));
+  if (system_call(__NR_getpid) != 1) {
     print(2, "Warning: pause should be the first process\n");
     // Orphans come to PID 1 by themselves; to anybody else only on request.
-    system_call(kSysPrctl, kPrSetChildSubreaper, 1);
+    system_call(__NR_prctl, kPrSetChildSubreaper, 1);
   }
-  const unsigned long all_signals = ~0ul;
+  const SignalSet all_signals = ~0ull;
   if (const int code = prepare_signals(all_signals)) leave(code);
   sleep_and_reap(all_signals);
 }
