@@ -21,6 +21,14 @@ Result<UniqueFd> open_file_at(int dir, const std::string& path, int flags, mode_
   }
 }
 
+Result<std::string> program_directory() {
+  char path[4096];
+  const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
+  if (size < 0) return fail(errno, "find this program's directory through /proc/self/exe");
+  const std::string program(path, static_cast<std::size_t>(size));
+  return program.substr(0, program.rfind('/'));
+}
+
 Result<UniqueFd> open_file(const std::string& path, int flags, mode_t mode) {
   return open_file_at(AT_FDCWD, path, flags, mode);
 }
@@ -82,7 +90,8 @@ Result<void> write_file(const std::string& path, std::string_view bytes, mode_t 
 
 Result<void> write_kernel_file(const std::string& path, std::string_view value) {
   TRY(const UniqueFd fd, open_file(path, O_WRONLY));
-  if (::write(fd.get(), value.data(), value.size()) < 0) return fail(errno, "write '{}' to '{}'", value, path);
+  if (::write(fd.get(), value.data(), value.size()) < 0)
+    return fail(errno, "write '{}' to '{}'", value, path);
   return {};
 }
 
@@ -94,7 +103,8 @@ Result<void> make_directories(const std::string& path, mode_t mode) {
     return fail(ENOTDIR, "create directory '{}'", path);
   }
   const auto slash = path.find_last_of('/');
-  if (errno != ENOENT || slash == std::string::npos || slash == 0) return fail(errno, "create directory '{}'", path);
+  if (errno != ENOENT || slash == std::string::npos || slash == 0)
+    return fail(errno, "create directory '{}'", path);
   TRY(make_directories(path.substr(0, slash), mode));
   if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return fail(errno, "create directory '{}'", path);
   return {};
@@ -102,9 +112,9 @@ Result<void> make_directories(const std::string& path, mode_t mode) {
 
 namespace {
 
-// Empties one tree with a bounded number of descriptors and of stack frames, however deep it is: what is deeper
-// than kMaxDepth is moved up to the top, for the next pass. Whoever filled it may have meant to make it
-// irremovable.
+// Empties one tree with a bounded number of descriptors and of stack frames, however deep it is: what is
+// deeper than kMaxDepth is moved up to the top, for the next pass. Whoever filled it may have meant to make
+// it irremovable.
 class TreeRemover {
  public:
   TreeRemover(int top, dev_t device) : top_(top), device_(device) {}

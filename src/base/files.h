@@ -12,6 +12,8 @@
 
 namespace fermata {
 
+// The directory of the running program, without a '/' at the end.
+Result<std::string> program_directory();
 // open(2) with O_CLOEXEC added.
 Result<UniqueFd> open_file(const std::string& path, int flags, mode_t mode = 0);
 Result<UniqueFd> open_file_at(int dir, const std::string& path, int flags, mode_t mode = 0);

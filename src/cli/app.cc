@@ -116,6 +116,7 @@ std::span<const Command> commands() {
     add_lifecycle_commands(all);
     add_transfer_commands(all);
     add_image_commands(all);
+    add_pause_image_command(all);
     add_system_commands(all);
     return all;
   }();

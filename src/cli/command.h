@@ -61,6 +61,7 @@ void add_lifecycle_commands(std::vector<Command>& commands);
 void add_stream_commands(std::vector<Command>& commands);
 void add_listing_commands(std::vector<Command>& commands);
 void add_image_commands(std::vector<Command>& commands);
+void add_pause_image_command(std::vector<Command>& commands);
 void add_transfer_commands(std::vector<Command>& commands);
 void add_system_commands(std::vector<Command>& commands);
 

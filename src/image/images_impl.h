@@ -23,7 +23,5 @@ struct Images::Impl {
   Result<void> drop_unused_layers();
 };
 
-// Loads fermata-transfer.so from beside the running program, once.
-Result<Transfer*> load_transfer();
 
 }  // namespace fermata::image

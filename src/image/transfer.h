@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "image/images.h"
+#include "image/output.h"
 
 namespace fermata::image {
 
@@ -41,10 +42,15 @@ class Transfer {
                                                  const TransferContext& context) = 0;
   virtual Result<FetchedImage> import_tar(const std::string& path, const ImportOptions& options,
                                           const TransferContext& context) = 0;
+  virtual Result<void> write(const std::vector<OutputPlatform>& platforms,
+                             const std::vector<std::string>& names, const ImageOutput& output) = 0;
 };
 
 using TransferFactory = Transfer*();
 inline constexpr const char* kTransferFactory = "fermata_transfer_create";
 inline constexpr const char* kTransferModule = "fermata-transfer.so";
+
+// Loads fermata-transfer.so from beside the running program, once.
+Result<Transfer*> load_transfer();
 
 }  // namespace fermata::image

@@ -3,8 +3,8 @@
 //
 // No libc and no handlers. Every signal is blocked and taken in one place by rt_sigtimedwait(2), so nothing
 // is asynchronous. Children that die together may leave one SIGCHLD between them: each one is a reason to
-// reap until nobody is left. Signals other than SIGINT, SIGTERM and SIGCHLD are taken and dropped, as PID 1
-// would never see them.
+// reap until nobody is left. Signals other than SIGINT, SIGTERM and SIGCHLD stay blocked and never wake it: a
+// process of the pod cannot keep it busy.
 #include <asm/unistd.h>
 
 // What differs between processors: the system call instruction and the entry point. The numbers are the
@@ -80,10 +80,10 @@ void reap_children() {
 }
 
 // The exit code for the first signal that could not be prepared, 0 when all are.
-int prepare_signals(const SignalSet& all_signals) {
+int prepare_signals() {
+  static constexpr SignalSet kAll = ~0ull;
   // Blocked first, so that none is lost or acted on in between.
-  if (system_call(__NR_rt_sigprocmask, kSigBlock, reinterpret_cast<long>(&all_signals), 0,
-                  sizeof(SignalSet)) != 0)
+  if (system_call(__NR_rt_sigprocmask, kSigBlock, reinterpret_cast<long>(&kAll), 0, sizeof(SignalSet)) != 0)
     return 1;
   if (!use_default_action(kSigint)) return 1;
   if (!use_default_action(kSigterm)) return 2;
@@ -91,12 +91,15 @@ int prepare_signals(const SignalSet& all_signals) {
   return 0;
 }
 
-[[noreturn]] void sleep_and_reap(const SignalSet& all_signals) {
+constexpr SignalSet bit(int signal) { return 1ull << (signal - 1); }
+
+[[noreturn]] void sleep_and_reap() {
+  static constexpr SignalSet kAwaited = bit(kSigint) | bit(kSigterm) | bit(kSigchld);
   // Children that died before the signals were blocked left no signal behind.
   reap_children();
   for (;;) {
     const long taken =
-        system_call(__NR_rt_sigtimedwait, reinterpret_cast<long>(&all_signals), 0, 0, sizeof(SignalSet));
+        system_call(__NR_rt_sigtimedwait, reinterpret_cast<long>(&kAwaited), 0, 0, sizeof(SignalSet));
     if (taken == kSigchld) {
       reap_children();
     } else if (taken == kSigint) {
@@ -132,9 +135,8 @@ extern "C" [[noreturn, gnu::used]] void pause_main(const long* stack) {
     // Orphans come to PID 1 by themselves; to anybody else only on request.
     system_call(__NR_prctl, kPrSetChildSubreaper, 1);
   }
-  const SignalSet all_signals = ~0ull;
-  if (const int code = prepare_signals(all_signals)) leave(code);
-  sleep_and_reap(all_signals);
+  if (const int code = prepare_signals()) leave(code);
+  sleep_and_reap();
 }
 
 }  // namespace fermata::pause

@@ -19,14 +19,6 @@ std::string short_hash(std::string_view text) {
   return fmt::format("{:06x}", hash & 0xffffff);
 }
 
-Result<std::string> own_directory() {
-  char path[4096];
-  const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
-  if (size < 0) return fail(errno, "find this program's directory through /proc/self/exe");
-  const std::string program(path, static_cast<std::size_t>(size));
-  return program.substr(0, program.rfind('/'));
-}
-
 // A pod's lock is one byte of a common file, at the number that its id begins with: no file of its own that
 // would have to be removed without a race. Should two pods share a byte, they wait for each other.
 std::int64_t lock_byte(const std::string& pod) {
@@ -68,7 +60,7 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(EngineOptions options) 
   TRY(options.root, absolute(options.root));
   TRY(options.run_root, absolute(options.run_root));
   if (options.programs.empty()) {
-    TRY(options.programs, own_directory());
+    TRY(options.programs, program_directory());
   }
   TRY(make_directories(options.root, 0711));
   TRY(make_directories(options.run_root + "/pods", 0711));

@@ -135,7 +135,17 @@ TEST(Pause, SleepsThroughOtherSignalsAndAStop) {
   ASSERT_TRUE(eventually([&] { return status_field(pause.pid(), "State")[0] == 'T'; }));
   ASSERT_EQ(::kill(pause.pid(), SIGCONT), 0);
   ASSERT_TRUE(pause.wait_until_ready());
-  ASSERT_TRUE(eventually([&] { return status_field(pause.pid(), "ShdPnd") == "0000000000000000"; }));
+  ::kill(pause.pid(), SIGTERM);
+  EXPECT_EQ(pause.exit_code(), 0);
+}
+
+TEST(Pause, IsNotWokenByOtherSignals) {
+  Process pause(as_pid_1());
+  ASSERT_TRUE(pause.wait_until_ready());
+  const std::string switches = status_field(pause.pid(), "voluntary_ctxt_switches");
+  for (int i = 0; i < 1000; ++i)
+    for (const int signal : {SIGHUP, SIGUSR1, SIGRTMIN}) ::kill(pause.pid(), signal);
+  EXPECT_EQ(status_field(pause.pid(), "voluntary_ctxt_switches"), switches);
   ::kill(pause.pid(), SIGTERM);
   EXPECT_EQ(pause.exit_code(), 0);
 }

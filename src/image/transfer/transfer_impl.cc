@@ -1,5 +1,6 @@
 #include "image/transfer/transfer_impl.h"
 
+#include "image/transfer/image_writer.h"
 #include "image/transfer/load.h"
 #include "image/transfer/registry.h"
 
@@ -19,6 +20,10 @@ class TransferModule final : public Transfer {
   Result<FetchedImage> import_tar(const std::string& path, const ImportOptions& options,
                                   const TransferContext& context) override {
     return import_root(path, options, context);
+  }
+  Result<void> write(const std::vector<OutputPlatform>& platforms, const std::vector<std::string>& names,
+                     const ImageOutput& output) override {
+    return write_image_files(platforms, names, output);
   }
 };
 
