@@ -56,7 +56,9 @@ int map_plan(PlanView* plan) {
   char last = 0;
   if (header.size < sizeof header || call(SYS_pread64, kPlanFd, &last, 1, header.size - 1L) != 1)
     return EINVAL;
-  const long bytes = call(SYS_mmap, nullptr, header.size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, kPlanFd, 0);
+  // Writable for the room that the last operation has for its pointers.
+  const long bytes =
+      call(SYS_mmap, nullptr, header.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, kPlanFd, 0);
   if (bytes < 0 && bytes > -4096) return static_cast<int>(-bytes);
   return plan->open(reinterpret_cast<const void*>(bytes), header.size) ? 0 : EINVAL;
 }
@@ -133,7 +135,7 @@ int perform_one(Stage& stage, const OpView& op) {
     case Op::load_seccomp:
       return perform_load_seccomp(op);
     case Op::execute:
-      return perform_execute(stage, op);
+      return perform_execute(op);
     case Op::new_session_keyring:
       return perform_new_session_keyring();
   }

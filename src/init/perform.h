@@ -22,7 +22,7 @@ struct Stage {
   UniqueFd parent;
   const char* parent_path = nullptr;
   std::uint32_t parent_size = 0;
-  // What the umask was: it is 0 while we make files, and comes back at the end.
+  // What the umask was: it is 0 while we make files, and comes back with the credentials.
   std::uint32_t umask = 022;
 };
 
@@ -67,6 +67,6 @@ int perform_load_seccomp(const OpView& op);
 int perform_new_session_keyring();
 // perform_execute.cc
 int perform_set_parent_death_signal(const OpView& op);
-int perform_execute(Stage& stage, const OpView& op);
+int perform_execute(const OpView& op);
 
 }  // namespace fermata::init

@@ -107,7 +107,7 @@ int perform_set_credentials(Stage& stage, const OpView& op) {
   if (op.data_size() < sizeof wanted) return EINVAL;
   __builtin_memcpy(&wanted, op.data(), sizeof wanted);
   if ((op.data_size() - sizeof wanted) / sizeof(std::uint32_t) != wanted.group_count) return EINVAL;
-  if (wanted.umask != kLeaveUmask) stage.umask = wanted.umask;
+  call(SYS_umask, wanted.umask != kLeaveUmask ? wanted.umask : stage.umask);
   const auto* groups = reinterpret_cast<const std::uint32_t*>(op.data() + sizeof wanted);
   if (wanted.uid != 0) give_streams(wanted.uid);
   if (const int error = drop_bounding(wanted.bounding); error != 0) return error;

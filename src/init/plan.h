@@ -17,7 +17,7 @@
 namespace fermata::init {
 
 inline constexpr std::uint32_t kPlanMagic = 0x504d5246;  // "FRMP"
-inline constexpr std::uint32_t kPlanVersion = 1;
+inline constexpr std::uint32_t kPlanVersion = 2;
 inline constexpr int kReportFd = 3;
 inline constexpr int kPlanFd = 4;
 inline constexpr int kFirstSlotFd = 5;
@@ -50,12 +50,13 @@ enum class Op : std::uint16_t {
                        // flags: kNoConsoleBind for exec
   set_rlimit,          // a: RLIMIT_*; data: struct rlimit64; flags: kOptional (a hard limit that may not be raised)
   set_oom_score_adj,   // a: the value as int64; flags: kOptional
-  set_credentials,     // data: Credentials, then group_count times uint32 gid
+  set_credentials,     // data: Credentials, then group_count times uint32 gid; no files are made after it
   set_no_new_privs,
   set_current_directory,  // s0 in the container; a: 1 makes it (with parents) when it is missing
   set_parent_death_signal,  // a: signal; then sends Report::ready, which fails when the monitor is gone
   load_seccomp,        // data: struct sock_filter[]; flags: SECCOMP_FILTER_FLAG_*
-  execute,             // a: number of candidate paths, b: number of arguments; strings: candidates, argv, envp.
+  execute,             // a: number of candidate paths, b: number of arguments; strings: candidates, argv, envp;
+                       // data: room for the pointers of argv and envp, each with a null pointer at its end.
                        // The candidates are tried in turn: ENOENT and ENOTDIR go on; EACCES is remembered, goes on.
                        // ELIBACC stands for the ENOENT of a file that is there: its interpreter is not
   new_session_keyring,  // an anonymous session keyring; else the container had its starter's. keyctl(2); flags: kOptional

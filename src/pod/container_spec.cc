@@ -11,6 +11,7 @@
 namespace fermata::pod {
 namespace {
 
+constexpr int kPauseOomScore = -998;  // as Kubernetes has it
 constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 std::string_view env_name(std::string_view variable) { return variable.substr(0, variable.find('=')); }
@@ -213,7 +214,8 @@ oci::RuntimeSpec make_pause_spec(const SpecInput& input) {
   spec.process.env = input.env;
   spec.process.cwd = "/";
   spec.process.no_new_privileges = true;
-  spec.process.oom_score_adj = input.config.oom_score_adj;
+  // Where the machine permits it: the last to go before what must never go.
+  spec.process.oom_score_adj = input.config.oom_score_adj.value_or(kPauseOomScore);
   spec.root_readonly = true;
   return spec;
 }

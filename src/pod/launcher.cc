@@ -343,10 +343,13 @@ Result<void> Launcher::prepare(const StreamSelection& streams) {
   TRY(const Security security, parse_security(config.security_opt));
   if (!config.privileged && !security.seccomp_unconfined) {
     const auto& capabilities = spec.process.capabilities.bounding;
-    TRY(UniqueFd program, security.seccomp_profile.empty()
-                              ? runtime::default_seccomp(engine_.options().root + "/cache", capabilities)
-                              : runtime::seccomp_from_profile(security.seccomp_profile, capabilities));
-    spec.seccomp_program = keep(std::move(program));
+    const std::string cache = engine_.options().root + "/cache";
+    auto program = !security.seccomp_profile.empty()
+                       ? runtime::seccomp_from_profile(security.seccomp_profile, capabilities)
+                   : resolved.pause ? runtime::pause_seccomp(cache)
+                                    : runtime::default_seccomp(cache, capabilities);
+    if (!program) return tl::unexpected(std::move(program.error()));
+    spec.seccomp_program = keep(std::move(*program));
   }
   TRY(warn_of_limits());
   TRY(plan_, runtime::plan_container(spec));

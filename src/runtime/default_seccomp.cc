@@ -1,7 +1,8 @@
-// The compiled default profile and its cache. A start that finds its program in the cache costs a readlink, a
-// stat and an open: no JSON, no libseccomp.
+// The compiled filters of containers and of pause, and their cache. A start that finds its program in the
+// cache costs a readlink, a stat and an open: no JSON, no libseccomp.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/prctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -30,14 +32,6 @@ std::uint64_t fnv1a(std::string_view text, std::uint64_t hash) {
   return hash;
 }
 
-Result<std::string> profile_path() {
-  char program[4096];
-  const ssize_t size = ::readlink("/proc/self/exe", program, sizeof program);
-  if (size < 0) return fail(errno, "find this program's directory");
-  const std::string_view path(program, static_cast<std::size_t>(size));
-  return std::string(path.substr(0, path.rfind('/') + 1)) + kProfileName;
-}
-
 std::string kernel_release() {
   utsname names = {};
   return ::uname(&names) == 0 ? names.release : "";
@@ -56,36 +50,59 @@ Result<UniqueFd> in_memory(const std::string& program) {
   return file;
 }
 
-// Two hashes of everything that the program depends on.
-std::string cache_key(const std::string& profile, const struct stat& info,
-                      std::vector<std::string> capabilities) {
-  std::sort(capabilities.begin(), capabilities.end());
-  const std::string facts = fmt::format("{}|{}|{}|{}.{}|{}|{}|{}|{}", kCacheFormat, profile, info.st_size,
-                                        info.st_mtim.tv_sec, info.st_mtim.tv_nsec, kernel::seccomp_version(),
-                                        oci::host_architecture(), kernel_release(), join(capabilities, ","));
-  return fmt::format("{:016x}{:016x}", fnv1a(facts, 0xcbf29ce484222325), fnv1a(facts, 0x84222325cbf29ce4));
+// The program that `compile` makes, from the cache when it is there. `facts`: everything that it depends on,
+// beside what is the same for all.
+Result<UniqueFd> cached(const std::string& directory, const std::string& facts,
+                        const std::function<Result<std::string>()>& compile) {
+  const std::string all = fmt::format("{}|{}|{}|{}|{}", kCacheFormat, kernel::seccomp_version(),
+                                      oci::host_architecture(), kernel_release(), facts);
+  // Two hashes: 128 bits.
+  const std::string path = fmt::format("{}/{:016x}{:016x}.bpf", directory, fnv1a(all, 0xcbf29ce484222325),
+                                       fnv1a(all, 0x84222325cbf29ce4));
+  if (auto file = open_file(path, O_RDONLY)) return file;
+  TRY(const std::string program, compile());
+  // A cache that cannot be written costs time, not correctness.
+  if (make_directories(directory, 0700) && write_file(path, program, 0600)) return open_file(path, O_RDONLY);
+  return in_memory(program);
+}
+
+// What src/pause/pause.cc calls, and the execve(2) by which init becomes it.
+kernel::SeccompPolicy pause_policy() {
+  const kernel::SeccompAction allow = {.name = "SCMP_ACT_ALLOW"};
+  kernel::SeccompPolicy policy = {.default_action = {.name = "SCMP_ACT_ERRNO", .data = EPERM}};
+  for (const char* name : {"execve", "exit_group", "getpid", "rt_sigaction", "rt_sigprocmask",
+                           "rt_sigtimedwait", "wait4", "write"})
+    policy.rules.push_back({.syscall = name, .action = allow});
+  for (const std::uint64_t option : {PR_SET_NAME, PR_SET_CHILD_SUBREAPER})
+    policy.rules.push_back({.syscall = "prctl",
+                            .action = allow,
+                            .comparisons = {{.index = 0, .op = "SCMP_CMP_EQ", .value = option}}});
+  return policy;
 }
 
 }  // namespace
 
-Result<UniqueFd> default_seccomp(const std::string& cache_directory,
-                                 const std::vector<std::string>& capabilities) {
-  TRY(const std::string profile, profile_path());
+Result<UniqueFd> default_seccomp(const std::string& cache_directory, std::vector<std::string> capabilities) {
+  TRY(const std::string directory, program_directory());
+  const std::string profile = directory + "/" + kProfileName;
   struct stat info = {};
   if (::stat(profile.c_str(), &info) != 0)
     return fail(errno,
                 "default seccomp profile '{}' (install it, or run with --security-opt seccomp=unconfined)",
                 profile);
-  const std::string cached =
-      fmt::format("{}/{}.bpf", cache_directory, cache_key(profile, info, capabilities));
-  if (auto file = open_file(cached, O_RDONLY)) return file;
-  TRY(const std::string json, read_file(profile));
-  auto program = compile(json, capabilities);
-  if (!program) return fail_with(std::move(program.error()), fmt::format("'{}'", profile));
-  // A cache that cannot be written costs time, not correctness.
-  if (make_directories(cache_directory, 0700) && write_file(cached, *program, 0600))
-    return open_file(cached, O_RDONLY);
-  return in_memory(*program);
+  std::sort(capabilities.begin(), capabilities.end());
+  const std::string facts = fmt::format("{}|{}|{}.{}|{}", profile, info.st_size, info.st_mtim.tv_sec,
+                                        info.st_mtim.tv_nsec, join(capabilities, ","));
+  return cached(cache_directory, facts, [&]() -> Result<std::string> {
+    TRY(const std::string json, read_file(profile));
+    auto program = compile(json, capabilities);
+    if (!program) return fail_with(std::move(program.error()), fmt::format("'{}'", profile));
+    return program;
+  });
+}
+
+Result<UniqueFd> pause_seccomp(const std::string& cache_directory) {
+  return cached(cache_directory, "pause 1", [] { return kernel::compile_seccomp(pause_policy()); });
 }
 
 Result<UniqueFd> seccomp_from_profile(const std::string& json, const std::vector<std::string>& capabilities) {

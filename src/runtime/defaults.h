@@ -34,8 +34,10 @@ std::vector<std::string> readonly_paths();
 // beside the programs), compiled for these capabilities and this architecture. The program is cached at
 // `<cache_directory>/<key>.bpf`; the returned descriptor is of that file, or of a memfd when the directory
 // cannot be written.
-Result<UniqueFd> default_seccomp(const std::string& cache_directory,
-                                 const std::vector<std::string>& capabilities);
+Result<UniqueFd> default_seccomp(const std::string& cache_directory, std::vector<std::string> capabilities);
+// Only what pause calls, and the execve(2) that becomes it; everything else fails with EPERM. Cached there
+// too.
+Result<UniqueFd> pause_seccomp(const std::string& cache_directory);
 // The same for a profile of the user's (docker's JSON).
 Result<UniqueFd> seccomp_from_profile(const std::string& json, const std::vector<std::string>& capabilities);
 

@@ -206,6 +206,7 @@ Result<void> plan_execute(const oci::Process& process, PlanBuilder* plan) {
   op.b = process.args.size();
   op.strings.insert(op.strings.end(), process.args.begin(), process.args.end());
   op.strings.insert(op.strings.end(), process.env.begin(), process.env.end());
+  op.data.resize((process.args.size() + process.env.size() + 2) * sizeof(char*));
   plan->add(op, fmt::format("execute '{}'", program));
   return {};
 }

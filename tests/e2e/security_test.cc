@@ -147,6 +147,23 @@ TEST_F(Security, NoDescriptorOfTheEnginesIsInherited) {
   EXPECT_EQ(3, std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
 }
 
+TEST_F(Security, PauseHasNothingAndMayDoNothing) {
+  must({"run", "-d", "--name", "pause", kPause});
+  const std::string process = "/proc/" + std::to_string(host().pid_of("pause"));
+  const std::string status = slurp(process + "/status");
+  for (const char* line :
+       {"Uid:\t65535\t65535\t65535\t65535", "Gid:\t65535\t65535\t65535\t65535", "CapInh:\t0000000000000000",
+        "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapBnd:\t0000000000000000",
+        "CapAmb:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"})
+    EXPECT_THAT(status, HasSubstr(line));
+  EXPECT_EQ("pause\n", run_program({"ls", "-A", process + "/root"}).out);
+  EXPECT_THAT(slurp(process + "/mountinfo"), testing::ContainsRegex(" / / ro,"));
+  // -998 where that is permitted.
+  const bool permitted = run_program({"sh", "-c", "echo -998 > /proc/self/oom_score_adj"}).ok();
+  const std::string own = slurp("/proc/self/oom_score_adj");
+  EXPECT_EQ(permitted ? "-998\n" : own, slurp(process + "/oom_score_adj"));
+}
+
 TEST_F(Security, TheProgramOfPauseCannotBeWritten) {
   must({"run", "-d", "--name", "pause", kPause});
   const std::string before = slurp(programs_directory() + "/pause");

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "kernel/support/pause_process.h"
+#include "runtime/defaults.h"
 
 namespace fermata::test {
 namespace {
@@ -103,6 +104,50 @@ TEST(Pause, IsCalledPauseWhenStartedThroughADescriptor) {
   Process pause(options);
   ASSERT_TRUE(pause.wait_until_ready());
   EXPECT_EQ(slurp("/proc/" + std::to_string(pause.pid()) + "/comm"), "pause\n");
+}
+
+// The engine's filter: what it does not allow pause does not need.
+TEST(Pause, LivesWithTheFilterThatTheEngineGivesIt) {
+  const auto file = runtime::pause_seccomp("/dev/null/no-cache");
+  ASSERT_TRUE(file) << file.error().message();
+  std::string program(1 << 16, '\0');
+  const ssize_t size = ::pread(file->get(), program.data(), program.size(), 0);
+  ASSERT_GT(size, 0);
+  const sock_fprog filter = {
+      .len = static_cast<unsigned short>(static_cast<std::size_t>(size) / sizeof(sock_filter)),
+      .filter = reinterpret_cast<sock_filter*>(program.data())};
+  const auto load = [&] {
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+      ::_exit(98);
+  };
+  Process::Options options = as_pid_1();
+  options.before_exec = load;
+  Process first(options);
+  ASSERT_TRUE(first.wait_until_ready());
+  EXPECT_EQ(slurp("/proc/" + std::to_string(first.pid()) + "/comm"), "pause\n");
+  Pipe release;
+  ASSERT_TRUE(orphan_processes(first.pid(), 20, release));
+  release.write_end.reset();
+  EXPECT_TRUE(eventually([&] { return children_of(first.pid()).empty(); }));
+  ::kill(first.pid(), SIGINT);
+  EXPECT_EQ(first.exit_code(), 0);
+  EXPECT_EQ(first.errors(), "Shutting down, got signal: Interrupt\n");
+  options.clone_flags = 0;
+  Process other(options);
+  ASSERT_TRUE(other.wait_until_ready());
+  ::kill(other.pid(), SIGTERM);
+  EXPECT_EQ(other.exit_code(), 0);
+  // And nothing else is allowed.
+  options.before_exec = [&] {
+    load();
+    ::_exit(::syscall(SYS_openat, AT_FDCWD, "/", O_RDONLY) == -1 && errno == EPERM &&
+                    ::syscall(SYS_prctl, PR_SET_DUMPABLE, 1) == -1 && errno == EPERM &&
+                    ::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) == -1 && errno == EPERM
+                ? 77
+                : 78);
+  };
+  EXPECT_EQ(Process(options).exit_code(), 77);
 }
 
 TEST(Pause, HasAnExitCodeForEachSignalThatCannotBePrepared) {
