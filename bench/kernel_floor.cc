@@ -5,8 +5,10 @@
 //     kernel_floor [RUNS]      (default 101)
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/filter.h>
 #include <linux/netfilter.h>
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -28,6 +30,8 @@
 #include "kernel/network_namespace.h"
 #include "kernel/nftables.h"
 #include "kernel/route.h"
+#include "pod/sandbox.h"
+#include "runtime/defaults.h"
 
 namespace fermata {
 namespace {
@@ -74,16 +78,21 @@ class Timer {
   int runs_;
 };
 
-// clone3(2) as vfork does it: back when the child has executed `program`.
-pid_t spawn(const std::string& program, int namespaces) {
+// clone(2) as vfork does it: back when the child has executed `program`. `before_exec` runs in the child, on
+// our memory.
+pid_t spawn(
+    const std::string& program, int namespaces,
+    const std::function<bool()>& before_exec = [] { return true; }) {
   const pid_t child = static_cast<pid_t>(
       ::syscall(SYS_clone, namespaces | CLONE_VFORK | SIGCHLD, nullptr, nullptr, nullptr, 0));
   if (child == 0) {
-    // Ends with us whatever happens, keeps nobody's pipe open, and keeps its warning (it is no PID 1) to itself.
+    // Ends with us whatever happens, keeps nobody's pipe open, and keeps its warning (it is no PID 1) to
+    // itself.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::close(STDOUT_FILENO);
     ::close(STDERR_FILENO);
     char* const arguments[] = {const_cast<char*>(program.c_str()), nullptr};
+    if (!before_exec()) ::_exit(126);
     ::execve(program.c_str(), arguments, nullptr);
     ::_exit(127);
   }
@@ -94,6 +103,38 @@ pid_t spawn(const std::string& program, int namespaces) {
 void end(pid_t child) {
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
+}
+
+// What our engine gives pause: a user, no capabilities, no new privileges, a filter, and a root with nothing
+// but itself.
+void measure_hardened(const Timer& timer, const std::string& pause) {
+  const UniqueFd file = must(runtime::pause_seccomp("/dev/null/no-cache"), "filter");
+  std::vector<sock_filter> filter(4096);
+  const ssize_t size = ::pread(file.get(), filter.data(), filter.size() * sizeof(sock_filter), 0);
+  must(size > 0, "filter");
+  const sock_fprog program = {
+      static_cast<unsigned short>(static_cast<std::size_t>(size) / sizeof(sock_filter)), filter.data()};
+  int root = -1;
+  const auto harden = [&] {
+    for (int capability = 0; ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;) ++capability;
+    return ::syscall(SYS_move_mount, root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) == 0 &&
+           ::fchdir(root) == 0 && ::chroot(".") == 0 && ::syscall(SYS_setgroups, 0, nullptr) == 0 &&
+           ::syscall(SYS_setresgid, 65535, 65535, 65535) == 0 &&
+           ::syscall(SYS_setresuid, 65535, 65535, 65535) == 0 &&
+           ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+  };
+  pid_t child = 0;
+  timer.measure(
+      "the same, hardened as our engine does it", [](int) {},
+      [&](int) {
+        const UniqueFd tree = must(pod::make_pause_root(pause, {}), "root of pause");
+        root = tree.get();
+        child = spawn("/pause", kPodNamespaces, harden);
+        int status = 0;
+        must(::waitpid(child, &status, WNOHANG) == 0, "hardened pause");
+      },
+      [&](int) { end(child); });
 }
 
 UniqueFd namespace_of(pid_t process) {
@@ -196,12 +237,7 @@ void measure_cgroup(const Timer& timer) {
 }
 
 int run(int runs) {
-  char self[4096];
-  const ssize_t length = ::readlink("/proc/self/exe", self, sizeof self - 1);
-  must(length > 0, "/proc/self/exe");
-  std::string programs(self, static_cast<std::size_t>(length));
-  programs.resize(programs.find_last_of('/'));
-  const std::string pause = programs + "/pause";
+  const std::string pause = must(program_directory(), "programs") + "/pause";
   must(::access(pause.c_str(), X_OK) == 0, "pause beside this program");
 
   must(::unshare(CLONE_NEWNET | CLONE_NEWNS) == 0, "unshare (root is needed)");
@@ -214,6 +250,7 @@ int run(int runs) {
   timer.measure(
       "clone with all namespaces and exec pause", [](int) {},
       [&](int) { child = spawn(pause, kPodNamespaces); }, [&](int) { end(child); });
+  measure_hardened(timer, pause);
   measure_network(timer, pause);
   measure_rules(timer);
   measure_mount(timer);
