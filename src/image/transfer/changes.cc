@@ -93,18 +93,31 @@ Result<void> each_pair(std::string_view instruction, std::string_view rest,
   return {};
 }
 
+struct PortRange {
+  std::uint64_t first, last;
+};
+
+// "80", "90-92".
+std::optional<PortRange> port_range(std::string_view text) {
+  const auto ends = split_once(text, '-');
+  const auto first = parse_unsigned(ends ? ends->first : text);
+  const auto last = ends ? parse_unsigned(ends->second) : first;
+  if (!first || !last || *first == 0 || *first > *last || *last > 65535) return std::nullopt;
+  return PortRange{*first, *last};
+}
+
 Result<void> expose(oci::ImageConfig& config, std::string_view instruction, std::string_view rest) {
   const auto words = shell_words(rest);
   if (!words) return malformed(instruction, "a quote is not closed");
   for (const std::string& word : *words) {
     const auto parts = split_once(word, '/');
-    const auto port = parse_unsigned(parts ? parts->first : std::string_view(word));
+    const auto ports = port_range(parts ? parts->first : std::string_view(word));
     const std::string protocol = parts ? to_lower(parts->second) : "tcp";
-    if (!port || *port == 0 || *port > 65535)
-      return malformed(instruction, "a port is a number from 1 to 65535");
+    if (!ports) return malformed(instruction, "a port is a number from 1 to 65535, or a range as in 90-92");
     if (protocol != "tcp" && protocol != "udp" && protocol != "sctp")
       return malformed(instruction, "the protocol is tcp, udp or sctp");
-    config.exposed_ports.push_back(std::to_string(*port) + "/" + protocol);
+    for (auto port = ports->first; port <= ports->last; ++port)
+      config.exposed_ports.push_back(std::to_string(port) + "/" + protocol);
   }
   return {};
 }

@@ -26,9 +26,10 @@ TEST(Changes, EnvironmentInBothForms) {
 }
 
 TEST(Changes, PortsVolumesLabelsAndTheRest) {
-  const auto config = with({"EXPOSE 80 53/udp", R"(VOLUME ["/data", "/more"])", "LABEL a=b", "USER 7:8",
+  const auto config = with({"EXPOSE 80 53/udp 90-92", R"(VOLUME ["/data", "/more"])", "LABEL a=b", "USER 7:8",
                             "WORKDIR /srv", "WORKDIR sub", "STOPSIGNAL SIGQUIT"});
-  EXPECT_EQ(config.exposed_ports, (std::vector<std::string>{"80/tcp", "53/udp"}));
+  EXPECT_EQ(config.exposed_ports,
+            (std::vector<std::string>{"80/tcp", "53/udp", "90/tcp", "91/tcp", "92/tcp"}));
   EXPECT_EQ(config.volumes, (std::vector<std::string>{"/data", "/more"}));
   EXPECT_EQ(config.labels.at("a"), "b");
   EXPECT_EQ(config.user, "7:8");
@@ -38,8 +39,9 @@ TEST(Changes, PortsVolumesLabelsAndTheRest) {
 
 TEST(Changes, RefusesWhatItCannotDo) {
   oci::ImageConfig config;
-  for (const char* bad : {"", "RUN rm -rf /", "ONBUILD CMD x", "CMD", "ENV", "ENV A", "ENV A='x", "EXPOSE 0",
-                          "EXPOSE 70000", "EXPOSE 80/http", "VOLUME relative"})
+  for (const char* bad :
+       {"", "RUN rm -rf /", "ONBUILD CMD x", "CMD", "ENV", "ENV A", "ENV A='x", "EXPOSE 0", "EXPOSE 70000",
+        "EXPOSE 92-90", "EXPOSE 1-70000", "EXPOSE 1-", "EXPOSE 80/http", "VOLUME relative"})
     EXPECT_FALSE(apply_change(config, bad)) << bad;
   EXPECT_NE(apply_change(config, "RUN x").error().message().find("RUN is not a valid change command"),
             std::string::npos);
