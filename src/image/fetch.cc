@@ -6,6 +6,16 @@
 #include "image/work_intent.h"
 
 namespace fermata::image {
+
+Result<std::optional<std::string>> Images::Impl::whole_config(const std::string& id) const {
+  // With all its layers: reconcile drops the rows of lost ones, and the next pull brings them again.
+  TRY(auto row, database->prepare("SELECT config FROM images WHERE id = ? AND NOT EXISTS(SELECT 1 FROM "
+                                  "json_each(images.layers) WHERE value NOT IN (SELECT name FROM layers))"));
+  row.bind(1, id);
+  TRY(const bool found, row.step());
+  return found ? std::optional(row.text(0)) : std::nullopt;
+}
+
 Result<TransferContext> Images::Impl::context(const std::string& work) const {
   TransferContext context;
   context.work_directory = work;
@@ -13,14 +23,7 @@ Result<TransferContext> Images::Impl::context(const std::string& work) const {
   context.have_layer = [this](const std::string& chain) {
     return exists("SELECT 1 FROM layers WHERE chain = ?", chain).value_or(false);
   };
-  context.have_image = [this](const std::string& id) {
-    // With all its layers: reconcile drops the rows of lost ones, and the next pull brings them again.
-    return exists(
-               "SELECT 1 FROM images WHERE id = ? AND NOT EXISTS(SELECT 1 FROM json_each(images.layers) "
-               "WHERE value NOT IN (SELECT name FROM layers))",
-               id)
-        .value_or(false);
-  };
+  context.stored_config = [this](const std::string& id) { return whole_config(id).value_or(std::nullopt); };
   return context;
 }
 

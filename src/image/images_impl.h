@@ -13,6 +13,8 @@ struct Images::Impl {
 
   std::string layers() const { return root + "/layers"; }
   Result<bool> exists(const char* sql, const std::string& key) const;
+  // The configuration of an image whose layers are all here.
+  Result<std::optional<std::string>> whole_config(const std::string& id) const;
   Result<TransferContext> context(const std::string& work) const;
   // Moves what was fetched into layers/ and writes the rows. `names` are canonical.
   Result<void> commit(const FetchedImage& image, const std::vector<std::string>& names,

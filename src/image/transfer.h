@@ -30,7 +30,8 @@ struct FetchedImage {
 struct TransferContext {
   std::string work_directory;  // ours alone, removed by the caller afterwards
   std::function<bool(const std::string& chain)> have_layer;
-  std::function<bool(const std::string& id)> have_image;
+  // The configuration of an image that the store has whole.
+  std::function<std::optional<std::string>(const std::string& id)> stored_config;
 };
 
 class Transfer {

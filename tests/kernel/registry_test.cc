@@ -45,7 +45,10 @@ class Registry : public ::testing::Test {
     ASSERT_TRUE(make_directories(directory_ + "/storage"));
     context_.work_directory = work_;
     context_.have_layer = [this](const std::string& chain) { return layers_.contains(chain); };
-    context_.have_image = [this](const std::string& id) { return images_.contains(id); };
+    context_.stored_config = [this](const std::string& id) -> std::optional<std::string> {
+      const auto found = images_.find(id);
+      return found == images_.end() ? std::nullopt : std::optional(found->second);
+    };
     options_.architecture = "amd64";
     options_.progress = [this](const image::Progress& progress) {
       const std::unique_lock lock(progress_mutex_, std::try_to_lock);
@@ -95,7 +98,8 @@ class Registry : public ::testing::Test {
   }
 
   std::string directory_, work_;
-  std::set<std::string> layers_, images_, statuses_;
+  std::set<std::string> layers_, statuses_;
+  std::map<std::string, std::string> images_;  // configurations by id
   std::mutex progress_mutex_;
   PullOptions options_;
   TransferContext context_;
@@ -133,12 +137,14 @@ TEST_F(Registry, FetchesOnlyWhatIsMissing) {
   EXPECT_NE(pulled->layers[2].directory, "");
   EXPECT_TRUE(statuses_.contains("Already exists"));
 
-  images_ = {image.config};
+  images_[image.config] = image.blobs.at(image.config);
   pulled = pull(registry.host() + "/x");
   ASSERT_TRUE(pulled);
   EXPECT_EQ(pulled->id, image.config);
   EXPECT_EQ(pulled->repo_digest, image.manifest);
   EXPECT_TRUE(pulled->layers.empty());
+  options_.architecture = "arm64";
+  EXPECT_THAT(pull_error(registry.host() + "/x"), HasSubstr("its platform (linux/amd64) does not match"));
 }
 
 TEST_F(Registry, PullsCompressedLayers) {

@@ -29,7 +29,11 @@ class Pull {
   Result<FetchedImage> run() {
     TRY(const Manifest manifest, resolve());
     image_.id = manifest.config.digest;
-    if (context_.have_image(image_.id)) return std::move(image_);
+    if (const auto stored = context_.stored_config(image_.id)) {
+      TRY(const oci::ImageConfig config, oci::parse_image_config(*stored));
+      TRY(check_config(manifest, config));
+      return std::move(image_);
+    }
     TRY(image_.config_json, fetch_config(session_, client_, manifest.config));
     TRY(const oci::ImageConfig config, oci::parse_image_config(image_.config_json));
     TRY(check_config(manifest, config));
