@@ -283,12 +283,19 @@ TEST_F(Registry, WebPages) {
 
 TEST_F(Registry, ManifestsThatAreNone) {
   std::string body;
-  const HttpServer server([&](const ServedRequest&) { return Reply{.body = body}; });
+  const HttpServer server([&](const ServedRequest&) {
+    return Reply{.body = body, .headers = {"Content-Type: application/vnd.oci.image.manifest.v1+json"}};
+  });
   for (const std::string& text :
        {std::string(), std::string("{}"), std::string("[1,2"), std::string(5u << 20, ' ')}) {
     body = text;
     EXPECT_THAT(pull_error(server.host() + "/x:1"), HasSubstr(server.host() + "/x")) << text.size();
   }
+  body = "{}";
+  EXPECT_EQ(pull_error(server.host() + "/x:1"),
+            server.host() + "/x:1: malformed manifest: neither an image manifest nor an index");
+  body = R"({"schemaVersion":1,"name":"x","fsLayers":[]})";
+  EXPECT_THAT(pull_error(server.host() + "/x:1"), HasSubstr("manifest schema 1 is not supported"));
 }
 
 TEST_F(Registry, NobodyListens) {

@@ -85,7 +85,7 @@ Result<ArchivedImage> read_oci_image(int directory, const Descriptor& entry,
   Descriptor wanted = entry;
   for (int depth = 0; depth < 4; ++depth) {
     TRY(const std::string text, read_blob(directory, wanted.digest));
-    TRY(const auto document, parse_manifest(text, wanted.media_type));
+    TRY(const auto document, parse_manifest(text));
     if (const auto* index = std::get_if<Index>(&document)) {
       TRY(wanted, choose_platform(*index, architecture));
       continue;
@@ -133,7 +133,7 @@ Result<std::vector<ArchivedImage>> read_layout(int directory, const std::string&
                 "in it; a root file system "
                 "is brought in by 'fermata import'");
   TRY(const std::string text, read_archived(directory, "index.json"));
-  TRY(const auto document, parse_manifest(text, "application/vnd.oci.image.index.v1+json"));
+  TRY(const auto document, parse_manifest(text));
   const auto* index = std::get_if<Index>(&document);
   if (index == nullptr)
     return fail(ErrorKind::invalid_argument, "damaged image archive: index.json is no index");

@@ -58,7 +58,7 @@ Result<FetchedManifest> manifest_at(RegistrySession& session, HttpClient& client
   // Of a tag the header is all there is to compare with: it finds damage on the way, not malice.
   if (digest.empty() && oci::is_digest(answer.content_digest))
     TRY(check_digest("manifest", answer.content_digest, answer.body));
-  TRY(auto content, parse_manifest(answer.body, answer.content_type));
+  TRY(auto content, parse_manifest(answer.body));
   return FetchedManifest{digest.empty() ? sha256_of(answer.body) : digest, std::move(content)};
 }
 

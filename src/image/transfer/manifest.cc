@@ -53,18 +53,13 @@ Result<std::vector<Descriptor>> parse_descriptors(const json& list) {
 
 }  // namespace
 
-Result<std::variant<Manifest, Index>> parse_manifest(std::string_view text, std::string_view media_type) {
+Result<std::variant<Manifest, Index>> parse_manifest(std::string_view text) {
   if (text.size() > kMaxManifest) return malformed("it is too large");
   const json document = json::parse(text, nullptr, false);
   if (!document.is_object()) return malformed("it is no JSON object");
-  std::string type = text_of(document, "mediaType");
-  if (type.empty()) type = media_type;
-  const auto version = document.find("schemaVersion");
-  if ((version != document.end() && *version == 1) || type.find("manifest.v1") != std::string::npos)
-    if (!document.contains("config") && !document.contains("manifests"))
-      return fail(
-          ErrorKind::unsupported,
-          "docker image manifest schema 1 is not supported; push the image again with a current tool");
+  if (document.contains("fsLayers"))
+    return fail(ErrorKind::unsupported,
+                "docker image manifest schema 1 is not supported; push the image again with a current tool");
   if (const auto manifests = document.find("manifests"); manifests != document.end()) {
     TRY(auto entries, parse_descriptors(*manifests));
     return Index{std::move(entries)};

@@ -30,9 +30,8 @@ struct Index {
   std::vector<Descriptor> manifests;
 };
 
-// The kind is told by the document's own mediaType, else by its fields, else by `media_type` (of the answer).
-// Schema 1 is refused by name.
-Result<std::variant<Manifest, Index>> parse_manifest(std::string_view json, std::string_view media_type = {});
+// The kind is told by the document's fields. Schema 1 is refused by name.
+Result<std::variant<Manifest, Index>> parse_manifest(std::string_view json);
 // The entry for linux and this GOARCH; "no matching manifest for linux/arm64 in the manifest list entries"
 // else.
 Result<Descriptor> choose_platform(const Index& index, const std::string& architecture);
