@@ -17,7 +17,8 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
     text.replace(at, from.size(), to);
 }
 
-// In a shell's '...' a tab is written \t.
+// In a shell's '...' a tab is written \t. Docker reads it in the formats of lists only: elsewhere \n would
+// break the strings of a template.
 std::string unescape(std::string_view format) {
   std::string text(format);
   replace_all(text, "\\t", "\t");
@@ -107,7 +108,7 @@ Result<std::string> print_list(const ListFormat& format, const std::vector<Value
 
 Result<std::string> print_one(std::string_view format, const Value& value) {
   if (format == "json") return value.json();
-  TRY(const Template parsed, Template::parse(unescape(format)));
+  TRY(const Template parsed, Template::parse(format));
   return parsed.execute(value);
 }
 

@@ -36,6 +36,11 @@ TEST(Table, Formats) {
             "template: :1:2: executing \"\" at <.Nope>: map has no entry for key \"Nope\"");
 }
 
+TEST(Table, EscapesAreTheTemplatesOwnOutsideOfLists) {
+  const Value value = Value::object({{"Args", Value::strings({"a", "b"})}});
+  EXPECT_EQ(print_one("{{join .Args \"\\n\"}}\\t", value).value(), "a\nb\\t");
+}
+
 TEST(Human, Durations) {
   EXPECT_EQ(human_duration(0), "Less than a second");
   EXPECT_EQ(human_duration(1), "1 second");
