@@ -57,7 +57,7 @@ std::string mode_text(const pod::NamespaceMode& mode, std::string_view otherwise
 Value labels_value(const std::map<std::string, std::string>& labels) {
   Value::Members members;
   for (const auto& [key, value] : labels) members.emplace_back(key, value);
-  return Value(std::move(members));
+  return Value::map(std::move(members), "");
 }
 
 Value state(const ContainerInfo& container) {
@@ -96,8 +96,8 @@ Value port_bindings(const std::vector<network::PortMapping>& ports, const std::v
   }
   Value::Members members;
   for (auto& [name, list] : bindings)
-    members.emplace_back(name, list.empty() ? Value() : Value(std::move(list)));
-  return Value(std::move(members));
+    members.emplace_back(name, list.empty() ? Value::nil_list() : Value(std::move(list)));
+  return Value::map(std::move(members), Value::nil_list());
 }
 
 Value config(const ContainerInfo& container) {
@@ -115,16 +115,16 @@ Value config(const ContainerInfo& container) {
       {"AttachStdin", foreground},
       {"AttachStdout", foreground},
       {"AttachStderr", foreground},
-      {"ExposedPorts", std::move(exposed)},
+      {"ExposedPorts", Value::map(std::move(exposed))},
       {"Tty", config.terminal},
       {"OpenStdin", config.stdin_open},
       {"StdinOnce", config.attach_stdin},
       {"Env", Value::strings(config.env)},
-      {"Cmd", config.command.empty() ? Value() : Value::strings(config.command)},
+      {"Cmd", Value::strings_or_nil(config.command)},
       {"Image", config.image},
-      {"Volumes", volumes.empty() ? Value() : Value(std::move(volumes))},
+      {"Volumes", volumes.empty() ? Value::nil_map() : Value::map(std::move(volumes))},
       {"WorkingDir", config.working_dir},
-      {"Entrypoint", config.entrypoint ? Value::strings(*config.entrypoint) : Value()},
+      {"Entrypoint", config.entrypoint ? Value::strings(*config.entrypoint) : Value::nil_list()},
       {"Labels", labels_value(config.labels)},
       {"StopSignal", container.stop_signal},
       {"StopTimeout", config.stop_timeout ? Value(*config.stop_timeout) : Value()},
@@ -166,7 +166,7 @@ Value binds(const pod::ContainerConfig& config) {
   for (const auto& mount : config.mounts)
     if (mount.kind != pod::VolumeMount::Kind::tmpfs && !mount.source.empty())
       list.emplace_back(fmt::format("{}:{}{}", mount.source, mount.destination, mount.readonly ? ":ro" : ""));
-  return list.empty() ? Value() : Value(std::move(list));
+  return list.empty() ? Value::nil_list() : Value(std::move(list));
 }
 
 Value host_config(const ContainerInfo& container) {
@@ -174,9 +174,6 @@ Value host_config(const ContainerInfo& container) {
   Value::Members tmpfs;
   for (const auto& mount : config.mounts)
     if (mount.kind == pod::VolumeMount::Kind::tmpfs) tmpfs.emplace_back(mount.destination, mount.options);
-  const auto list = [](const std::vector<std::string>& texts) {
-    return texts.empty() ? Value() : Value::strings(texts);
-  };
   Value::Members out = {
       {"Binds", binds(config)},
       {"LogConfig",
@@ -187,22 +184,22 @@ Value host_config(const ContainerInfo& container) {
       {"PortBindings", port_bindings(config.ports, {}, false)},
       {"RestartPolicy", Value::object({{"Name", "no"}, {"MaximumRetryCount", 0}})},
       {"AutoRemove", config.auto_remove},
-      {"CapAdd", list(config.cap_add)},
-      {"CapDrop", list(config.cap_drop)},
+      {"CapAdd", Value::strings_or_nil(config.cap_add)},
+      {"CapDrop", Value::strings_or_nil(config.cap_drop)},
       {"CgroupnsMode", mode_text(config.cgroupns, "private")},
       {"Dns", Value::strings(config.dns)},
       {"DnsOptions", Value::strings(config.dns_options)},
       {"DnsSearch", Value::strings(config.dns_search)},
-      {"ExtraHosts", list(config.extra_hosts)},
-      {"GroupAdd", list(config.groups)},
+      {"ExtraHosts", Value::strings_or_nil(config.extra_hosts)},
+      {"GroupAdd", Value::strings_or_nil(config.groups)},
       {"IpcMode", mode_text(config.ipc, container.infra ? "shareable" : "private")},
       {"OomScoreAdj", config.oom_score_adj.value_or(0)},
       {"PidMode", mode_text(config.pid, "")},
       {"Privileged", config.privileged},
       {"PublishAllPorts", config.publish_all},
       {"ReadonlyRootfs", config.readonly_root},
-      {"SecurityOpt", list(config.security_opt)},
-      {"Tmpfs", std::move(tmpfs)},
+      {"SecurityOpt", Value::strings_or_nil(config.security_opt)},
+      {"Tmpfs", Value::map(std::move(tmpfs), "")},
       {"UTSMode", mode_text(config.uts, "")},
       {"ShmSize", config.shm_size.value_or(64u << 20)},
       {"Sysctls", labels_value(config.sysctls)},
@@ -256,8 +253,8 @@ Value network_settings(const ContainerInfo& container) {
   const bool running = container.state == ContainerState::running;
   Value::Members all = address({{"Bridge", ""}, {"SandboxID", container.pod_id}});
   all.emplace_back("Ports", running ? port_bindings(container.ports, container.exposed_ports, true)
-                                    : Value(Value::Members{}));
-  all.emplace_back("Networks", Value(std::move(networks)));
+                                    : Value::map({}, Value::nil_list()));
+  all.emplace_back("Networks", Value::map(std::move(networks)));
   return Value(std::move(all));
 }
 

@@ -197,8 +197,8 @@ class Evaluator {
     }
     for (const std::string& field : operand.fields) {
       const Value* member = value.find(field);
-      if (member == nullptr) return at(operand, missing(value, field));
-      value = Value(*member);
+      if (member == nullptr && value.absent() == nullptr) return at(operand, missing(value, field));
+      value = member == nullptr ? Value() : Value(*member);
     }
     return value;
   }

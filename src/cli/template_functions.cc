@@ -101,6 +101,7 @@ Result<Value> call_index(const Arguments& arguments) {
     } else if (value.members() != nullptr) {
       if (key.text() == nullptr) return bad(fmt::format("value has type {}; should be string", key.kind()));
       const Value* member = value.find(*key.text());
+      if (member == nullptr) member = value.absent();
       value = member == nullptr ? Value() : Value(*member);
     } else {
       return bad(value.is_null() ? std::string("index of untyped nil")

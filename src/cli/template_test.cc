@@ -14,6 +14,8 @@ Value sample() {
       {"Args", Value::strings({"a", "b", "c"})},
       {"Empty", Value(Value::List{})},
       {"Nothing", nullptr},
+      {"NilList", Value::nil_list()},
+      {"Labels", Value::map({{"role", "front"}}, "")},
       {"Ports", Value::object({{"80/tcp", Value(Value::List{Value::object({{"HostPort", "8080"}})})},
                                {"443/tcp", nullptr}})},
       {"Label", Value::function([](const Value::List& arguments) -> Result<Value> {
@@ -87,6 +89,17 @@ TEST(Template, Functions) {
   EXPECT_EQ(run("{{println 1 2}}"), "1 2\n");
   EXPECT_EQ(run("{{truncate .Name 2}}|{{pad \"x\" 1 2}}|"), "/w| x  |");
   EXPECT_EQ(run("{{index .Ports \"1/tcp\"}}"), "<no value>");
+}
+
+TEST(Template, KeysOfAMapMayBeAbsent) {
+  EXPECT_EQ(run("{{.Labels.role}} {{.Labels.none}} {{index .Labels \"none\"}}."), "front <no value> .");
+  EXPECT_EQ(run("{{if .Labels.none}}y{{else}}n{{end}}"), "n");
+}
+
+TEST(Template, NilListsAreEmpty) {
+  EXPECT_EQ(run("{{.NilList}} {{len .NilList}} {{json .NilList}} {{printf \"%v\" .NilList}}"),
+            "[] 0 null []");
+  EXPECT_EQ(run("{{range .NilList}}x{{else}}none{{end}}{{join .NilList \",\"}}"), "none");
 }
 
 TEST(Template, PrintfTellsWhatDoesNotFit) {

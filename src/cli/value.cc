@@ -6,6 +6,24 @@
 
 namespace fermata::cli {
 
+Value Value::map(Members members, Value absent) {
+  Value value(std::move(members));
+  value.absent_ = std::make_shared<const Value>(std::move(absent));
+  return value;
+}
+
+Value Value::nil_list() {
+  Value value((List()));
+  value.nil_ = true;
+  return value;
+}
+
+Value Value::nil_map(Value absent) {
+  Value value = map({}, std::move(absent));
+  value.nil_ = true;
+  return value;
+}
+
 Value Value::function(Function function) {
   Value value;
   value.data_ = std::make_shared<const Function>(std::move(function));
@@ -14,6 +32,10 @@ Value Value::function(Function function) {
 
 Value Value::strings(const std::vector<std::string>& texts) {
   return Value(List(texts.begin(), texts.end()));
+}
+
+Value Value::strings_or_nil(const std::vector<std::string>& texts) {
+  return texts.empty() ? nil_list() : strings(texts);
 }
 
 const Value* Value::find(std::string_view name) const {
@@ -108,7 +130,9 @@ void Value::append_json(std::string& out, int indent, int depth) const {
   const auto new_line = [&](int level) {
     if (indent > 0) out.append(1, '\n').append(static_cast<std::size_t>(indent * level), ' ');
   };
-  if (const auto* string = text()) {
+  if (nil_) {
+    out += "null";
+  } else if (const auto* string = text()) {
     out += json_quote(*string);
   } else if (const auto* items = list()) {
     out += '[';

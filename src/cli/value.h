@@ -38,8 +38,16 @@ class Value {
   static Value object(std::initializer_list<std::pair<std::string, Value>> members) {
     return Value(Members(members));
   }
+  // A map whose keys are data, such as labels: a key that is not there is no mistake of the template's.
+  // `absent`: what `index` finds for it, the zero value of Go's element type.
+  static Value map(Members members, Value absent = nullptr);
+  // Go's nil slice and nil map: null in JSON, "[]" and "map[]" of length 0 in templates.
+  static Value nil_list();
+  static Value nil_map(Value absent = nullptr);
   static Value function(Function function);
   static Value strings(const std::vector<std::string>& texts);
+  // The same, but nil when there are none.
+  static Value strings_or_nil(const std::vector<std::string>& texts);
 
   bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
   const bool* boolean() const { return std::get_if<bool>(&data_); }
@@ -51,6 +59,8 @@ class Value {
   const Function* callable() const { return get<Function>(); }
   // nullptr when this is no object or has no such member.
   const Value* find(std::string_view name) const;
+  // Of a map whose keys are data; nullptr for everything else.
+  const Value* absent() const { return absent_.get(); }
 
   // Go's truth: not null, zero or empty.
   bool truth() const;
@@ -71,6 +81,8 @@ class Value {
   std::variant<std::monostate, bool, std::int64_t, double, std::string, std::shared_ptr<const List>,
                std::shared_ptr<const Members>, std::shared_ptr<const Function>>
       data_;
+  std::shared_ptr<const Value> absent_;
+  bool nil_ = false;  // a list or a map without items that JSON shows as null
 };
 
 // With quotes, as Go's encoder.

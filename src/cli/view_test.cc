@@ -66,6 +66,19 @@ TEST(ContainerView, InspectHasDockersPlaces) {
   EXPECT_EQ(show(value, "{{.HostConfig.NetworkMode}} {{.Config.Labels.role}}"), "bridge front");
 }
 
+TEST(ContainerView, WhatIsNotThereReadsAsInDocker) {
+  const Value value = inspect_container(web());
+  EXPECT_EQ(show(value, "{{.Config.Labels.none}}|{{index .Config.Labels \"none\"}}|"), "<no value>||");
+  EXPECT_EQ(show(value, "{{.NetworkSettings.Networks.foo}} {{.NetworkSettings.Ports.none}}"),
+            "<no value> <no value>");
+  EXPECT_EQ(show(value, "{{len .HostConfig.CapAdd}} {{.Config.Cmd}} {{printf \"%v\" .HostConfig.CapAdd}}"),
+            "0 [] []");
+  EXPECT_EQ(show(value, "{{json .HostConfig.CapAdd}} {{json .Config.Volumes}} {{.Config.Volumes}}"),
+            "null null map[]");
+  EXPECT_EQ(show(value, "{{.Config.None}}"),
+            "template: :1:2: executing \"\" at <.Config.None>: map has no entry for key \"None\"");
+}
+
 image::Image nginx() {
   image::Image image;
   image.id = "sha256:" + std::string(64, 'b');
