@@ -19,7 +19,12 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::size_t kCommandWidth = 20;
 
 std::string command_text(const ContainerInfo& container, bool truncate) {
-  const std::string words = join(container.args, " ");
+  std::string words;
+  for (const std::string& word : container.args) {
+    // As docker: an argument with a space is marked as one, the program's path is not.
+    const bool quoted = !words.empty() && word.find(' ') != std::string::npos;
+    words += fmt::format("{}{}{}{}", words.empty() ? "" : " ", quoted ? "'" : "", word, quoted ? "'" : "");
+  }
   return json_quote(truncate ? ellipsis(words, kCommandWidth) : words);
 }
 
@@ -37,10 +42,12 @@ std::string labels_text(const std::map<std::string, std::string>& labels) {
   return out;
 }
 
+bool is_volume(const pod::VolumeMount& mount) { return mount.kind == pod::VolumeMount::Kind::volume; }
+
+// "" of a tmpfs, which is nothing of the host's.
 std::string mount_name(const std::pair<std::string, pod::VolumeMount>& mount) {
-  return mount.second.kind == pod::VolumeMount::Kind::volume && !mount.second.source.empty()
-             ? mount.second.source
-             : mount.first;
+  if (mount.second.kind == pod::VolumeMount::Kind::tmpfs) return "";
+  return is_volume(mount.second) && !mount.second.source.empty() ? mount.second.source : mount.first;
 }
 
 std::string network_name(const ContainerInfo& container) {
@@ -105,8 +112,7 @@ Value config(const ContainerInfo& container) {
   Value::Members exposed, volumes;
   for (const auto& port : container.exposed_ports) exposed.emplace_back(port, Value(Value::Members{}));
   for (const auto& mount : config.mounts)
-    if (mount.kind == pod::VolumeMount::Kind::volume)
-      volumes.emplace_back(mount.destination, Value(Value::Members{}));
+    if (is_volume(mount)) volumes.emplace_back(mount.destination, Value(Value::Members{}));
   const bool foreground = config.attach_stdin;
   return Value::object({
       {"Hostname", config.hostname.empty() ? short_id(container.id) : config.hostname},
@@ -212,22 +218,33 @@ Value host_config(const ContainerInfo& container) {
   return Value(std::move(out));
 }
 
+// The third part of -v as docker tells it: a volume with a name is "z" (shared) by default.
+std::string_view mount_mode(const ContainerInfo& container, const pod::VolumeMount& mount) {
+  if (!is_volume(mount)) return mount.readonly && mount.create_source ? "ro" : "";
+  if (mount.readonly) return "ro";
+  const auto& asked = container.config.mounts;
+  const bool named = std::any_of(asked.begin(), asked.end(), [&](const pod::VolumeMount& one) {
+    return one.destination == mount.destination && !one.source.empty();
+  });
+  return named ? "z" : "";
+}
+
+// A tmpfs has no source on the host: it is in HostConfig.Tmpfs.
 Value mounts(const ContainerInfo& container) {
   Value::List list;
   for (const auto& [host, mount] : container.mounts) {
-    constexpr const char* kTypes[] = {"bind", "volume", "tmpfs"};
-    Value::Members members = {{"Type", kTypes[static_cast<int>(mount.kind)]}};
-    if (mount.kind == pod::VolumeMount::Kind::volume) members.emplace_back("Name", mount.source);
-    members.emplace_back("Source", host);
-    members.emplace_back("Destination", mount.destination);
-    if (mount.kind == pod::VolumeMount::Kind::volume) members.emplace_back("Driver", "local");
-    members.emplace_back("Mode", mount.options);
-    members.emplace_back("RW", !mount.readonly);
-    members.emplace_back("Propagation",
-                         mount.kind == pod::VolumeMount::Kind::bind && mount.propagation.empty()
-                             ? "rprivate"
-                             : mount.propagation);
-    list.emplace_back(std::move(members));
+    if (mount.kind == pod::VolumeMount::Kind::tmpfs) continue;
+    const bool volume = is_volume(mount);
+    list.push_back(Value::object({
+        {"Type", volume ? "volume" : "bind"},
+        {"Name", volume ? mount.source : ""},
+        {"Source", host},
+        {"Destination", mount.destination},
+        {"Driver", volume ? "local" : ""},
+        {"Mode", mount_mode(container, mount)},
+        {"RW", !mount.readonly},
+        {"Propagation", !volume && mount.propagation.empty() ? "rprivate" : mount.propagation},
+    }));
   }
   return Value(std::move(list));
 }
@@ -279,8 +296,9 @@ Value container_row(const ContainerInfo& container, std::int64_t now, bool trunc
   std::vector<std::string> mount_names;
   std::int64_t volumes = 0;
   for (const auto& mount : container.mounts) {
-    mount_names.push_back(truncate ? ellipsis(mount_name(mount), 15) : mount_name(mount));
-    volumes += mount.second.kind == pod::VolumeMount::Kind::volume ? 1 : 0;
+    const std::string name = mount_name(mount);
+    if (!name.empty()) mount_names.push_back(truncate ? ellipsis(name, 15) : name);
+    volumes += is_volume(mount.second) ? 1 : 0;
   }
   const auto labels = container.config.labels;
   auto label = Value::function([labels](const Value::List& arguments) -> Result<Value> {

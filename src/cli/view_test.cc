@@ -79,6 +79,43 @@ TEST(ContainerView, WhatIsNotThereReadsAsInDocker) {
             "template: :1:2: executing \"\" at <.Config.None>: map has no entry for key \"None\"");
 }
 
+// A named and an anonymous volume, two binds and a tmpfs.
+pod::ContainerInfo with_mounts() {
+  using Kind = pod::VolumeMount::Kind;
+  auto info = web();
+  info.config.mounts = {
+      {.kind = Kind::volume, .source = "data", .destination = "/data"},
+      {.kind = Kind::volume, .destination = "/cache"},
+      {.source = "/etc", .destination = "/e", .readonly = true, .create_source = true},
+      {.source = "/srv", .destination = "/s", .readonly = true},
+      {.kind = Kind::tmpfs, .destination = "/t", .options = "size=1m"},
+  };
+  for (const auto& mount : info.config.mounts) info.mounts.emplace_back(mount.source, mount);
+  info.mounts[0].first = "/var/data";
+  info.mounts[1] = {"/var/made", info.config.mounts[1]};
+  info.mounts[1].second.source = "made";
+  return info;
+}
+
+TEST(ContainerView, MountsHaveAllFieldsWhateverTheyAre) {
+  EXPECT_EQ(
+      show(inspect_container(with_mounts()),
+           "{{range .Mounts}}{{.Name}},{{.Source}},{{.Destination}},{{.Driver}},{{.Mode}},{{.RW}};{{end}}"),
+      "data,/var/data,/data,local,z,true;made,/var/made,/cache,local,,true;,/etc,/e,,ro,false;"
+      ",/srv,/s,,,false;");
+}
+
+TEST(ContainerView, ATmpfsIsNoMountOfTheRow) {
+  EXPECT_EQ(show(container_row(with_mounts(), kNow, true), "{{.Mounts}} {{.LocalVolumes}}"),
+            "data,made,/etc,/srv 2");
+}
+
+TEST(ContainerView, ArgumentsWithSpacesAreQuoted) {
+  auto info = web();
+  info.args = {"sh", "-c", "exit 7"};
+  EXPECT_EQ(show(container_row(info, kNow, true), "{{.Command}}"), "\"sh -c 'exit 7'\"");
+}
+
 image::Image nginx() {
   image::Image image;
   image.id = "sha256:" + std::string(64, 'b');
