@@ -209,7 +209,7 @@ Value inspect_image(const Image& image) {
       {"RepoTags", Value::strings(tags)},
       {"RepoDigests", Value::strings(digests)},
       {"Parent", ""},
-      {"Comment", ""},
+      {"Comment", image.config.comment},
       {"Created", image.config.created.empty() ? rfc3339(image.created) : image.config.created},
       {"Author", image.config.author},
       {"Config", config(image.config)},

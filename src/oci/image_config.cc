@@ -76,6 +76,13 @@ Result<void> read_process(const Json& config, ImageConfig& out) {
   return read_labels(config, out.labels);
 }
 
+Result<void> read_last_comment(const Json& object, std::string& out) {
+  const Json* history = member(object, "history");
+  if (history == nullptr || !history->is_array() || history->empty() || !history->back().is_object())
+    return {};
+  return read(history->back(), "comment", out);
+}
+
 Result<Json> parse_bounded(std::string_view text) {
   if (text.size() > kMaxBytes)
     return fail(ErrorKind::invalid_argument, "image configuration: larger than 8 MiB");
@@ -97,6 +104,8 @@ Result<ImageConfig> parse_image_config(std::string_view text) {
   TRY(read(json, "variant", out.variant));
   TRY(read(json, "created", out.created));
   TRY(read(json, "author", out.author));
+  TRY(read(json, "comment", out.comment));
+  if (out.comment.empty()) TRY(read_last_comment(json, out.comment));
   if (const Json* config = member(json, "config")) TRY(read_process(*config, out));
   const Json* rootfs = member(json, "rootfs");
   if (rootfs == nullptr) return out;
@@ -137,6 +146,7 @@ std::string serialize_image_config(const ImageConfig& config) {
   text(json, "variant", config.variant);
   text(json, "created", config.created);
   text(json, "author", config.author);
+  text(json, "comment", config.comment);
   // A name that is no UTF-8 is replaced rather than thrown at.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

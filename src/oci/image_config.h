@@ -19,6 +19,7 @@ struct ImageConfig {
   std::string variant;
   std::string created;       // RFC 3339, "" if absent
   std::string author;
+  std::string comment;       // of the image, or else of its last step
   std::string user;
   std::vector<std::string> env;
   std::vector<std::string> entrypoint;

@@ -14,12 +14,14 @@ TEST(ImageConfig, ReadsWhatItWrites) {
   config.labels = {{"k", "v"}};
   config.exposed_ports = {"80/tcp"};
   config.volumes = {"/data"};
+  config.comment = "by hand";
   config.diff_ids = {"sha256:" + std::string(64, '0')};
   const std::string json = serialize_image_config(config);
   const auto read = parse_image_config(json);
   ASSERT_TRUE(read);
   EXPECT_EQ(read->cmd, config.cmd);
   EXPECT_EQ(read->exposed_ports, config.exposed_ports);
+  EXPECT_EQ(read->comment, config.comment);
   EXPECT_EQ(serialize_image_config(*read), json);
 }
 
@@ -27,6 +29,13 @@ TEST(ImageConfig, NullIsAbsent) {
   const auto read = parse_image_config(R"({"config":{"Cmd":null,"Labels":null},"rootfs":{"diff_ids":null}})");
   ASSERT_TRUE(read);
   EXPECT_TRUE(read->cmd.empty());
+}
+
+TEST(ImageConfig, TheLastStepsCommentIsTheImages) {
+  const std::string history = R"("history":[{"comment":"first"},{"comment":"last"}])";
+  EXPECT_EQ(parse_image_config("{" + history + "}")->comment, "last");
+  EXPECT_EQ(parse_image_config(R"({"comment":"own",)" + history + "}")->comment, "own");
+  EXPECT_EQ(parse_image_config(R"({"history":[{}]})")->comment, "");
 }
 
 TEST(ImageConfig, WrongTypesAreRefused) {

@@ -36,6 +36,8 @@ TEST_F(Images, ImportedChangesAreTheConfiguration) {
   EXPECT_EQ("[/bin/echo x] [y]",
             must({"inspect", "--format", "{{.Config.Entrypoint}} {{.Config.Cmd}}", "e2e/changed:1"}));
   EXPECT_EQ("b d", must({"run", "--rm", "--entrypoint", "/bin/sh", "e2e/changed:1", "-c", "echo $A $C"}));
+  must({"import", "-m", "from the attic", host().base_tar(), "e2e/changed:1"});
+  EXPECT_EQ("from the attic", must({"image", "inspect", "--format", "{{.Comment}}", "e2e/changed:1"}));
   const Outcome bad = fermata({"import", "--change", "DANCE all night", host().base_tar(), "e2e/bad:1"});
   EXPECT_NE(0, bad.code);
   EXPECT_THAT(bad.err, HasSubstr("DANCE"));

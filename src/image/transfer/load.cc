@@ -115,6 +115,7 @@ Result<FetchedImage> import_root(const std::string& path, const ImportOptions& o
   config.architecture = oci::host_architecture();
   config.os = "linux";
   config.created = now_rfc3339();
+  config.comment = options.message;
   for (const std::string& change : options.changes)
     TRY(apply_change(config, change));  // before the slow part
   TRY(const UniqueFd input, open_input(path));
