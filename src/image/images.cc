@@ -74,9 +74,11 @@ Result<Image> Images::by_id(const std::string& id) const {
     const auto reference = oci::parse_reference(name);
     if (!reference) return fail_with(reference.error(), "image " + id + ": its names are damaged");
     // A name by digest alone is shown as a digest, not as a tag.
-    if (reference->digest.empty() || !reference->tag.empty()) image.names.push_back(name);
-    if (!names.text(1).empty())
-      image.repo_digests.push_back(reference->registry + "/" + reference->repository + "@" + names.text(1));
+    (reference->tag.empty() ? image.digest_names : image.names).push_back(name);
+    if (names.text(1).empty()) continue;
+    std::string digest = reference->registry + "/" + reference->repository + "@" + names.text(1);
+    auto& known = image.repo_digests;
+    if (std::find(known.begin(), known.end(), digest) == known.end()) known.push_back(std::move(digest));
   }
 }
 

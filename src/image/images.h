@@ -25,6 +25,7 @@ struct Image {
   std::string config_json;
   std::vector<std::string> layers;        // directory names below layers_directory(), bottom first
   std::vector<std::string> names;         // canonical, "docker.io/library/nginx:latest", of this owner
+  std::vector<std::string> digest_names;  // the same without a tag: pulled by digest
   std::vector<std::string> repo_digests;  // "docker.io/library/nginx@sha256:..."
   std::uint64_t size = 0;                 // bytes
   std::int64_t created = 0;               // ns, of the configuration (0: unknown)

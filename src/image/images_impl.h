@@ -19,6 +19,8 @@ struct Images::Impl {
   // Moves what was fetched into layers/ and writes the rows. `names` are canonical.
   Result<void> commit(const FetchedImage& image, const std::vector<std::string>& names,
                       const std::string& work);
+  // The tags of its repository no longer know that they were pulled with this digest. False: none did.
+  Result<bool> forget_digest(const std::string& id, const oci::Reference& reference);
   // Rows whose directories are gone: whoever removed those did not ask us. Call with lock_layers held.
   Result<void> forget_lost_layers();
   // Layers that no image has: rows and directories. Call with lock_layers held.

@@ -13,6 +13,8 @@ namespace {
 const std::string kDigest = "sha256:" + std::string(64, 'd');
 const std::string kImage = "sha256:" + std::string(64, 'a');
 
+using Names = std::vector<std::string>;
+
 class ImagesTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -44,6 +46,12 @@ class ImagesTest : public ::testing::Test {
     run("INSERT INTO image_names(name, owner, image, digest) VALUES('" + name + "', 'cli', '" + kImage +
         "', '" + kDigest + "')");
   }
+  void expect_removed(const std::string& name, const Names& untagged, bool deleted) {
+    const auto removed = images_->remove(name, false, {});
+    ASSERT_TRUE(removed) << name << ": " << removed.error().message();
+    EXPECT_EQ(removed->untagged, untagged) << name;
+    EXPECT_EQ(removed->deleted, deleted ? Names{kImage} : Names{}) << name;
+  }
   std::int64_t count(const std::string& table) {
     auto row = database_->prepare("SELECT count(*) FROM " + table);
     return row && row->step() ? row->integer(0) : -1;
@@ -63,6 +71,62 @@ TEST_F(ImagesTest, AnUnderscoreInANameIsNoWildcard) {
   const auto own = images_->find("axb@" + kDigest);
   ASSERT_TRUE(own);
   EXPECT_TRUE(*own);
+}
+
+TEST_F(ImagesTest, ADigestIsListedOnce) {
+  add_image("[]");
+  add_name("docker.io/library/a:1");
+  add_name("docker.io/library/a@" + kDigest);
+  const auto image = images_->by_id(kImage);
+  ASSERT_TRUE(image);
+  EXPECT_EQ(image->names, Names{"docker.io/library/a:1"});
+  EXPECT_EQ(image->digest_names, Names{"docker.io/library/a@" + kDigest});
+  EXPECT_EQ(image->repo_digests, image->digest_names);
+}
+
+TEST_F(ImagesTest, AnImageThatWasPulledByDigestIsRemoved) {
+  for (const std::string& name : {"a@" + kDigest, kImage, std::string(12, 'a')}) {
+    add_image("[]");
+    add_name("docker.io/library/a@" + kDigest);
+    expect_removed(name, {"a@" + kDigest}, true);
+    EXPECT_EQ(count("image_names"), 0);
+  }
+}
+
+TEST_F(ImagesTest, TheLastTagTakesTheDigestsOfItsRepositoryAlong) {
+  add_image("[]");
+  for (const char* name : {"a:1", "a:2", "b:1"}) add_name(std::string("docker.io/library/") + name);
+  add_name("docker.io/library/a@" + kDigest);
+  expect_removed("a:2", {"a:2"}, false);
+  expect_removed("a:1", {"a:1", "a@" + kDigest}, false);
+  expect_removed("b:1", {"b:1"}, true);
+}
+
+TEST_F(ImagesTest, ADigestIsRemovedFromATag) {
+  add_image("[]");
+  add_name("docker.io/library/a:1");
+  expect_removed("a@" + kDigest, {"a@" + kDigest}, false);
+  EXPECT_FALSE(images_->remove("a@" + kDigest, false, {}));
+  expect_removed("a:1", {"a:1"}, true);
+}
+
+TEST_F(ImagesTest, AnIdDoesNotChooseAmongRepositories) {
+  add_image("[]");
+  add_name("docker.io/library/a:1");
+  add_name("docker.io/library/b@" + kDigest);
+  EXPECT_FALSE(images_->remove(kImage, false, {}));
+  const auto removed = images_->remove(kImage, true, {});
+  ASSERT_TRUE(removed);
+  EXPECT_EQ(removed->deleted, Names{kImage});
+}
+
+TEST_F(ImagesTest, ARemovalThatRemovesNothingFails) {
+  add_image("[]");
+  run("INSERT INTO image_names(name, owner, image) VALUES('docker.io/library/a:1', 'cri', '" + kImage + "')");
+  const auto removed = images_->remove(kImage, true, {});
+  ASSERT_FALSE(removed);
+  EXPECT_NE(removed.error().message().find("another client's names"), std::string::npos);
+  EXPECT_FALSE(images_->remove(kImage, true, {{kImage, "0123456789ab"}}));
 }
 
 TEST_F(ImagesTest, ADamagedNameIsAnError) {
