@@ -130,8 +130,6 @@ const Command* find_command(std::string_view name) {
 }
 
 const Command* find_group_command(std::string_view group, std::string_view name) {
-  // inspect takes both kinds of object.
-  if (name == "inspect") return find_command("inspect");
   if (name == "list" || (name == "ps" && group == "container")) name = "ls";
   if (name == "remove") name = "rm";
   for (const Command& command : commands())

@@ -43,7 +43,7 @@ struct Command {
   Placement placement = Placement::anywhere;
   std::vector<FlagSpec> flags;
   int failure_code = 1;  // of an Error
-  bool hidden = false;
+  bool hidden = false;   // from the list of all; in that of its group it is shown
   bool primary = false;  // listed among the common commands
   // The exit code, or why there is none.
   Result<int> (*run)(App& app, const Command& command, const Flags& flags) = nullptr;

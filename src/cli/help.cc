@@ -81,7 +81,7 @@ constexpr FlagSpec kGlobalFlags[] = {
 
 std::string command_help(const Command& command) {
   std::string out = usage_lines(command) + "\n" + std::string(command.summary) + "\n";
-  if (!command.group.empty())
+  if (!command.group.empty() && !command.hidden)
     out += fmt::format("\nAliases:\n  fermata {} {}, fermata {}\n", command.group, group_name(command),
                        command.name);
   if (!command.flags.empty()) out += "\nOptions:\n" + flag_table(command.flags);
@@ -106,8 +106,6 @@ std::string group_help(std::string_view group) {
   std::vector<std::pair<std::string_view, std::string_view>> rows;
   for (const Command& command : commands())
     if (command.group == group) rows.emplace_back(group_name(command), command.summary);
-  if (find_group_command(group, "inspect") != nullptr)
-    rows.emplace_back("inspect", "Return low-level information");
   std::sort(rows.begin(), rows.end());
   rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
   return fmt::format(

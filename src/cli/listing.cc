@@ -87,8 +87,8 @@ Result<Value> inspect_one(pod::Engine& engine, const std::string& name, const st
   return fail(ErrorKind::not_found, "No such {}: {}", type.empty() ? "object" : type, name);
 }
 
-Result<int> run_inspect(App& app, const Command&, const Flags& flags) {
-  const std::string type = flags.text("type"), format = flags.text("format");
+Result<int> run_inspect(App& app, const Command& command, const Flags& flags) {
+  const std::string type = flags.text("type", command.group), format = flags.text("format");
   if (!type.empty() && type != "container" && type != "image")
     return fail(ErrorKind::invalid_argument,
                 "\"{}\" is not a valid value for --type: known are container and image", type);
@@ -237,6 +237,24 @@ constexpr FlagSpec kFormat = {
     "format", 0, FlagKind::text, "string",
     "Format output using a custom template: 'table', 'table TEMPLATE', 'json' or a Go TEMPLATE"};
 
+constexpr FlagSpec kInspectFormat = {"format", 'f', FlagKind::text, "string",
+                                     "Format output using a custom template: 'json' or a Go TEMPLATE"};
+
+// `container inspect` and `image inspect` see the objects of their group alone.
+Command group_inspect(std::string_view group, std::string_view name, std::string_view summary,
+                      std::string_view usage, std::string_view example) {
+  return {.name = name,
+          .group = group,
+          .group_name = "inspect",
+          .summary = summary,
+          .usages = {usage},
+          .example = example,
+          .least = 1,
+          .flags = {kInspectFormat},
+          .hidden = true,
+          .run = run_inspect};
+}
+
 }  // namespace
 
 void add_listing_commands(std::vector<Command>& commands) {
@@ -267,11 +285,16 @@ void add_listing_commands(std::vector<Command>& commands) {
                       .usages = {"[OPTIONS] NAME|ID [NAME|ID...]"},
                       .example = "fermata inspect --format '{{.State.Pid}}' web",
                       .least = 1,
-                      .flags = {{"format", 'f', FlagKind::text, "string",
-                                 "Format output using a custom template: 'json' or a Go TEMPLATE"},
+                      .flags = {kInspectFormat,
                                 {"type", 0, FlagKind::text, "string",
                                  "Only inspect objects of the given type (container, image)"}},
                       .run = run_inspect});
+  commands.push_back(group_inspect(
+      "container", "container inspect", "Display detailed information on one or more containers",
+      "[OPTIONS] CONTAINER [CONTAINER...]", "fermata container inspect --format '{{.State.Pid}}' web"));
+  commands.push_back(
+      group_inspect("image", "image inspect", "Display detailed information on one or more images",
+                    "[OPTIONS] IMAGE [IMAGE...]", "fermata image inspect --format '{{.Config.Cmd}}' nginx"));
   commands.push_back({.name = "port",
                       .group = "container",
                       .summary = "List port mappings or a specific mapping for the container",

@@ -175,6 +175,10 @@ TEST(Commands, ManagementForms) {
   EXPECT_EQ(find_group_command("image", "rm"), find_command("rmi"));
   EXPECT_EQ(find_group_command("image", "ls"), find_command("images"));
   EXPECT_EQ(find_group_command("container", "nope"), nullptr);
+  EXPECT_EQ(find_group_command("image", "inspect")->group, "image");
+  const std::string help = command_help(*find_group_command("container", "inspect"));
+  EXPECT_TRUE(help.starts_with("Usage:  fermata container inspect [OPTIONS] CONTAINER")) << help;
+  EXPECT_EQ(help.find("Aliases"), std::string::npos) << help;
 }
 
 TEST(Commands, EveryOneHasHelp) {

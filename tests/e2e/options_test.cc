@@ -121,6 +121,18 @@ TEST_F(Options, FollowedLogsEndWithTheContainer) {
   EXPECT_EQ("ready\ngot 15\n", outcome.out);
 }
 
+TEST_F(Options, TheInspectOfAGroupSeesItsOwnKindAlone) {
+  must({"create", "--name", "job", kBase, "true"});
+  EXPECT_EQ("/job", must({"container", "inspect", "-f", "{{.Name}}", "job"}));
+  EXPECT_EQ(kBase, must({"image", "inspect", "-f", "{{index .RepoTags 0}}", kBase}));
+  Outcome outcome = fermata({"container", "inspect", kBase});
+  EXPECT_EQ(1, outcome.code);
+  EXPECT_THAT(outcome.err, HasSubstr("No such container: " + kBase));
+  outcome = fermata({"image", "inspect", "job"});
+  EXPECT_EQ(1, outcome.code);
+  EXPECT_THAT(outcome.err, HasSubstr("No such image: job"));
+}
+
 TEST_F(Options, InfoTellsTheMachine) {
   const std::string info = must({"info"});
   for (const char* part : {"Containers:", "Images:", "Kernel Version:", "Cgroup"})
