@@ -5,9 +5,9 @@
 #include <functional>
 
 #include "base/files.h"
+#include "base/nearest.h"
 #include "base/text.h"
 #include "cli/command.h"
-#include "cli/nearest.h"
 
 namespace fermata::cli {
 namespace {
@@ -20,6 +20,7 @@ void print_standard_error(std::string_view text) {
 }
 
 constexpr FlagSpec kGlobalFlags[] = {
+    {"config", 0, FlagKind::text},
     {"root", 0, FlagKind::text},
     {"run-root", 0, FlagKind::text},
     {"version", 'v'},
@@ -106,6 +107,10 @@ Result<pod::Engine*> App::engine() {
   return engine_.get();
 }
 
+Result<pod::Settings> App::settings() const {
+  return pod::read_settings(config_.empty() ? pod::kSettingsPath : config_, !config_.empty());
+}
+
 std::span<const Command> commands() {
   static const std::vector<Command> kAll = [] {
     std::vector<Command> all;
@@ -181,8 +186,10 @@ int run_command_line(const std::string& version, std::span<const std::string> wo
   }
   const std::vector<std::string>& arguments = global->arguments();
   if (global->is_set("help") || arguments.empty()) return run_help(arguments);
-  App app(version, {.root = global->text("root", "/var/lib/fermata"),
-                    .run_root = global->text("run-root", "/run/fermata")});
+  App app(version,
+          {.root = global->text("root", "/var/lib/fermata"),
+           .run_root = global->text("run-root", "/run/fermata")},
+          global->text("config"));
   const std::span<const std::string> rest = std::span(arguments).subspan(1);
   if (arguments[0] == "help") return run_help(rest);
   if (is_group(arguments[0])) return run_group(app, arguments[0], rest);

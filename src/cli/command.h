@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "cli/flags.h"
 #include "pod/engine.h"
+#include "pod/settings.h"
 
 namespace fermata::cli {
 
@@ -19,16 +20,20 @@ inline constexpr std::size_t kUnlimited = ~std::size_t{0};
 // The global flags and what is opened on their behalf. `version` and `help` never open the engine.
 class App {
  public:
-  App(std::string version, pod::EngineOptions options)
-      : version_(std::move(version)), options_(std::move(options)) {}
+  // `config`: of --config, "" for the default.
+  App(std::string version, pod::EngineOptions options, std::string config)
+      : version_(std::move(version)), options_(std::move(options)), config_(std::move(config)) {}
   const std::string& version() const { return version_; }
   // Before the first engine().
   pod::EngineOptions& options() { return options_; }
+  // Of --config, or of /etc/fermata/config.toml where there is one. Read on first use.
+  Result<pod::Settings> settings() const;
   Result<pod::Engine*> engine();
 
  private:
   std::string version_;
   pod::EngineOptions options_;
+  std::string config_;
   std::unique_ptr<pod::Engine> engine_;
 };
 

@@ -41,7 +41,10 @@ constexpr FlagSpec kSpecs[] = {
     {"expose", 0, kList, "list", "Expose a port or a range of ports"},
     {"group-add", 0, kList, "list", "Add additional groups to join"},
     {"hostname", 'h', kText, "string", "Container host name"},
-    {"init", 0, kBoolean, "", "Run an init inside the container that forwards signals and reaps processes"},
+    {"infra-image", 0, kText, "string",
+     "Image to run in place of the built-in pause (for the names of pause)"},
+    {"init", 0, kBoolean, "",
+     "Not supported: join a pause container with --pid=container:NAME, it reaps processes"},
     {"interactive", 'i', kBoolean, "", "Keep STDIN open even if not attached"},
     {"ipc", 0, kText, "string", "IPC mode to use (none|private|shareable|host|container:NAME)"},
     {"label", 'l', kList, "list", "Set meta data on a container"},
@@ -60,6 +63,7 @@ constexpr FlagSpec kSpecs[] = {
     {"pid", 0, kText, "string", "PID namespace to use (private|host|container:NAME)"},
     {"pids-limit", 0, kInteger, "int", "Tune container pids limit (set -1 for unlimited)"},
     {"platform", 0, kText, "string", "Set platform if the image is for several"},
+    {"pod-infra-container-image", 0, kText, "string", "The same as --infra-image"},
     {"privileged", 0, kBoolean, "", "Give extended privileges to this container"},
     {"publish", 'p', kList, "list", "Publish a container's port(s) to the host"},
     {"publish-all", 'P', kBoolean, "", "Publish all exposed ports to random ports"},
@@ -354,6 +358,7 @@ class ConfigReader {
       if (swap && *swap != 0) limits.memory_swap = static_cast<std::int64_t>(*swap);
     }
     TRY(config_.shm_size, bytes("shm-size"));
+    if (config_.shm_size == 0u) config_.shm_size.reset();  // docker's way to say "the default"
     TRY(cpu(limits));
     if (const auto pids = flags_.integer("pids-limit"); pids && *pids != 0)
       limits.pids_limit = std::max<std::int64_t>(*pids, -1);
@@ -427,8 +432,8 @@ Result<std::vector<std::string>> environment(const Flags& flags, const Client& c
     for (const std::string& line : lines) {
       const std::string name = line.substr(0, line.find('='));
       if (name.find_first_of(" \t") != std::string::npos)
-        return fail(ErrorKind::invalid_argument,
-                    "poorly formatted environment: variable '{}' contains whitespaces", name);
+        return fail(ErrorKind::invalid_argument, "invalid env file ({}): variable '{}' contains whitespaces",
+                    path, name);
       TRY(append_variable(result, line, client));
     }
   }

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/nearest.h"
 #include "base/text.h"
-#include "cli/nearest.h"
 
 namespace fermata::cli {
 

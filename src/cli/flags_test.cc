@@ -1,8 +1,8 @@
 #include "cli/flags.h"
+#include "base/nearest.h"
 
 #include <gtest/gtest.h>
 
-#include "cli/nearest.h"
 
 namespace fermata::cli {
 namespace {

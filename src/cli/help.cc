@@ -69,6 +69,7 @@ std::string usage_lines(const Command& command) {
 }
 
 constexpr FlagSpec kGlobalFlags[] = {
+    {"config", 0, FlagKind::text, "string", "The configuration (default \"/etc/fermata/config.toml\")"},
     {"help", 0, FlagKind::boolean, "", "Print usage"},
     {"root", 0, FlagKind::text, "string",
      "Where images, volumes and records are kept (default \"/var/lib/fermata\")"},

@@ -79,8 +79,45 @@ bool runs_on(const image::Image& image, const std::string& architecture) {
          image.config.architecture == architecture;
 }
 
+// A name that the built-in pause answers to; a digest means the real image.
+bool names_pause(const std::string& image) {
+  const auto reference = oci::parse_reference(image);
+  return reference && reference->digest.empty() && image::is_pause_reference(*reference);
+}
+
+// What --infra-image, or else the configuration, puts in the place of the built-in pause.
+Result<void> choose_infra_image(const App& app, const Flags& flags, pod::ContainerConfig& config) {
+  std::string chosen = flags.text("infra-image", flags.text("pod-infra-container-image"));
+  if (!chosen.empty() && !names_pause(config.image))
+    return fail(ErrorKind::invalid_argument,
+                "--infra-image: '{}' is not a name of pause: an infra image runs in place of the built-in "
+                "pause, such as "
+                "registry.k8s.io/pause",
+                config.image);
+  if (chosen.empty() && names_pause(config.image)) {
+    TRY(pod::Settings settings, app.settings());
+    chosen = std::move(settings.infra_image);
+  }
+  if (chosen.empty()) return {};
+  config.image = std::move(chosen);
+  config.infra = true;
+  return {};
+}
+
+// The words that people search for, and the ways out.
+Error sandbox_image_failure(const Error& error, const std::string& image) {
+  return Error(
+      error.kind(), error.error_number(),
+      fmt::format(
+          "failed to create pod sandbox: failed to get sandbox image \"{0}\": failed to pull {0}: {1}\n"
+          "Hint: name a mirror that has the image, let this machine trust the registry's CA, or leave out "
+          "the infra image (--infra-image, infra_image in {2}): the built-in pause is never pulled",
+          image, error.message(), pod::kSettingsPath));
+}
+
 // Makes the container, with a pull when its image, of the platform asked for, is not here.
-Result<std::string> create_container(App& app, const Flags& flags, const pod::ContainerConfig& config) {
+Result<std::string> create_container(App& app, const Flags& flags, pod::ContainerConfig config) {
+  TRY(choose_infra_image(app, flags, config));
   TRY(const PullPolicy policy, pull_policy(flags));
   PullRequest request{.image = config.image, .quiet = flags.is_set("quiet"), .output = STDERR_FILENO};
   TRY(request.architecture, parse_platform(flags.text("platform")));
@@ -103,9 +140,13 @@ Result<std::string> create_container(App& app, const Flags& flags, const pod::Co
     request.image = reference.familiar();  // its tag is told here, not as `pull` tells it
     if (policy == PullPolicy::missing && !request.quiet)
       TRY(write_all(STDERR_FILENO, fmt::format("Unable to find image '{}' locally\n", request.image)));
-    TRY(pull_image(*engine, request));
+    auto pulled = pull_image(*engine, request);
+    if (!pulled)
+      return tl::unexpected(config.infra || image::is_pause_reference(reference)
+                                ? sandbox_image_failure(pulled.error(), config.image)
+                                : std::move(pulled.error()));
   }
-  TRY(std::string id, engine->create(config));
+  TRY(std::string id, engine->create(std::move(config)));
   TRY(file.write(id));
   return id;
 }
@@ -114,16 +155,6 @@ void print_warnings(const std::vector<std::string>& warnings) {
   // They must not fail what has worked.
   for (const std::string& warning : warnings)
     (void)write_all(STDERR_FILENO, fmt::format("WARNING: {}\n", warning));
-}
-
-Result<int> run_create(App& app, const Command& command, const Flags& flags) {
-  TRY(pod::ContainerConfig config, container_config(flags, command.flags, this_client()));
-  TRY(const std::string id, create_container(app, flags, config));
-  print(id + "\n");
-  TRY(pod::Engine* const engine, app.engine());
-  TRY(const pod::ContainerInfo info, engine->inspect(id));
-  print_warnings(info.warnings);
-  return 0;
 }
 
 // -a, -i and -t decide which streams are attached, as docker has it.
@@ -150,6 +181,18 @@ Result<Foreground> run_streams(const Flags& flags, const pod::ContainerConfig& c
   }
   foreground.input = foreground.input && config.stdin_open;
   return foreground;
+}
+
+Result<int> run_create(App& app, const Command& command, const Flags& flags) {
+  TRY(pod::ContainerConfig config, container_config(flags, command.flags, this_client()));
+  TRY(const Foreground foreground, run_streams(flags, config));
+  config.attach_stdin = foreground.input;
+  TRY(const std::string id, create_container(app, flags, config));
+  print(id + "\n");
+  TRY(pod::Engine* const engine, app.engine());
+  TRY(const pod::ContainerInfo info, engine->inspect(id));
+  print_warnings(info.warnings);
+  return 0;
 }
 
 // "125: nothing was made": a run that could not start may be repeated under the same name. One that runs all
@@ -218,8 +261,6 @@ Result<int> run_run(App& app, const Command& command, const Flags& flags) {
 
 Result<int> start_attached(pod::Engine& engine, const std::string& name, const Flags& flags) {
   TRY(const pod::ContainerInfo info, engine.inspect(name));
-  if (info.state == pod::ContainerState::running)
-    return fail(ErrorKind::conflict, "{} is running already: 'fermata attach' shows its output", name);
   Foreground foreground{.terminal = info.config.terminal,
                         .input = flags.is_set("interactive") && info.config.stdin_open,
                         .forward_signals = flags.is_set("sig-proxy", true)};

@@ -80,7 +80,7 @@ PodRow found_pod(const ContainerRow& container, bool infra) {
 }
 
 bool is_infra_image(const ContainerConfig& config, const image::Image& image) {
-  if (image.builtin_pause) return true;
+  if (config.infra || image.builtin_pause) return true;
   const auto reference = oci::parse_reference(config.image);
   return reference && image::is_pause_reference(*reference);
 }

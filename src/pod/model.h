@@ -49,6 +49,7 @@ struct Ulimit {
 struct ContainerConfig {
   std::string name;                      // "" : one is made up
   std::string image;                     // as the user wrote it
+  bool infra = false;                    // its pod's infra container, whatever the image is called
   std::string image_id;                  // filled in by the engine
   std::vector<std::string> command;      // replaces the image's cmd
   std::optional<std::vector<std::string>> entrypoint;  // --entrypoint; {""}: clears the image's
@@ -107,7 +108,7 @@ struct ContainerInfo {
   std::string error;                     // why it did not start, "MonitorLost"
   std::int64_t created = 0, started = 0, finished = 0;  // ns, 0: not yet
   bool infra = false;                    // the pause container of its pod
-  std::vector<network::PortMapping> ports;   // of its pod when it owns them, resolved; empty when it does not run
+  std::vector<network::PortMapping> ports;   // of its pod when it owns them, resolved; empty when that does not run
   std::optional<network::Attachment> network;
   std::vector<std::string> exposed_ports;
   std::vector<std::pair<std::string, VolumeMount>> mounts;  // host path -> mount, as applied

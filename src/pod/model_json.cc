@@ -72,6 +72,7 @@ template <class F>
 void fields(F& f, ContainerConfig& v) {
   f("name", v.name);
   f("image", v.image);
+  f("infra", v.infra);
   f("image_id", v.image_id);
   f("command", v.command);
   f("entrypoint", v.entrypoint);

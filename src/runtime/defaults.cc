@@ -6,26 +6,12 @@
 #include <cctype>
 #include <utility>
 
+#include "base/nearest.h"
 #include "base/text.h"
 #include "kernel/capabilities.h"
 
 namespace fermata::runtime {
 namespace {
-
-// Letters to change, add or take away to get from one word to the other.
-std::size_t distance(std::string_view from, std::string_view to) {
-  std::vector<std::size_t> row(to.size() + 1);
-  for (std::size_t i = 0; i < row.size(); ++i) row[i] = i;
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < to.size(); ++j) {
-      const std::size_t replaced = diagonal + (from[i] != to[j]);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
 
 // "net_admin" -> "CAP_NET_ADMIN"
 Result<std::string> capability_name(const std::string& given) {
@@ -33,12 +19,11 @@ Result<std::string> capability_name(const std::string& given) {
   for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   if (!name.starts_with("CAP_")) name = "CAP_" + name;
   if (kernel::capability_number(name)) return name;
-  const auto& known = kernel::capability_names();
-  const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& left, const auto& right) {
-    return distance(name, left) < distance(name, right);
-  });
-  return fail(ErrorKind::invalid_argument, "unknown capability '{}' (did you mean {}?)", given,
-              nearest->substr(4));
+  std::vector<std::string_view> known;
+  for (const std::string_view capability : kernel::capability_names()) known.push_back(capability.substr(4));
+  const std::string_view meant = nearest(std::string_view(name).substr(4), known);
+  return fail(ErrorKind::invalid_argument, "unknown capability '{}'{}", given,
+              meant.empty() ? "" : fmt::format(" (did you mean {}?)", meant));
 }
 
 bool is_all(const std::string& name) { return to_lower(name) == "all"; }

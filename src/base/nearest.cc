@@ -1,9 +1,9 @@
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 #include <algorithm>
 #include <vector>
 
-namespace fermata::cli {
+namespace fermata {
 namespace {
 
 // Edits (insert, delete, replace, swap of neighbours) between two words: optimal string alignment.
@@ -28,7 +28,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string_view nearest(std::string_view given, std::span<const std::string_view> names) {
   constexpr std::size_t kLongest = 64;  // no flag is longer; foreign text must not cost quadratic time
   if (given.empty() || given.size() > kLongest) return {};
-  std::size_t best = std::max<std::size_t>(2, given.size() / 3) + 1;
+  std::size_t best = std::max<std::size_t>(1, given.size() / 3) + 1;
   std::string_view result;
   for (const std::string_view name : names) {
     const std::size_t distance = edit_distance(given, name);
@@ -39,4 +39,4 @@ std::string_view nearest(std::string_view given, std::span<const std::string_vie
   return result;
 }
 
-}  // namespace fermata::cli
+}  // namespace fermata

@@ -4,9 +4,9 @@
 #include <span>
 #include <string_view>
 
-namespace fermata::cli {
+namespace fermata {
 
-// "" when nothing is near: more than a third of the letters (at least two) would have to change.
+// "" when nothing is near: more than a third of the letters (but one may) would have to change.
 std::string_view nearest(std::string_view given, std::span<const std::string_view> names);
 
-}  // namespace fermata::cli
+}  // namespace fermata

@@ -1,0 +1,36 @@
+#include "pod/settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace fermata::pod {
+namespace {
+
+std::string problem(std::string_view text) {
+  const auto settings = parse_settings(text, "config.toml");
+  return settings ? "" : settings.error().message();
+}
+
+TEST(Settings, AreRead) {
+  EXPECT_EQ(parse_settings("", "x")->infra_image, "");
+  EXPECT_EQ(parse_settings("# nothing else\ninfra_image = \"mirror.example/pause:3.10\"\n", "x")->infra_image,
+            "mirror.example/pause:3.10");
+  EXPECT_EQ(parse_settings("infra_image = ''", "x")->infra_image, "");
+}
+
+TEST(Settings, ProblemsNameTheirLine) {
+  EXPECT_EQ(problem("\ninfra_imge = 'x'\n"),
+            "config.toml:2: unknown setting 'infra_imge': there is infra_image");
+  EXPECT_EQ(problem("infra_image = 3"), "config.toml:1: infra_image is not a string");
+  EXPECT_THAT(problem("infra_image = 'Not A Name'"),
+              testing::StartsWith("config.toml:1: infra_image: invalid reference format"));
+  EXPECT_THAT(problem("a\n= 3"), testing::StartsWith("config.toml:1: "));
+}
+
+TEST(Settings, OnlyAFileThatWasAskedForMustBeThere) {
+  EXPECT_TRUE(read_settings("/nonexistent/config.toml", false));
+  EXPECT_FALSE(read_settings("/nonexistent/config.toml", true));
+}
+
+}  // namespace
+}  // namespace fermata::pod
