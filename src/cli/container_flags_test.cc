@@ -53,7 +53,8 @@ TEST(ContainerFlags, Environment) {
   ASSERT_TRUE(result) << result.error().message();
   EXPECT_EQ(result->env, (std::vector<std::string>{"A=1", "HERE=yes", "B=x y", "A=2", "HERE=yes"}));
   ASSERT_TRUE(write_file(path, "A B=1\n"));
-  EXPECT_EQ(error({"--env-file", path}), "poorly formatted environment: variable 'A B' contains whitespaces");
+  EXPECT_EQ(error({"--env-file", path}),
+            "invalid env file (" + path + "): variable 'A B' contains whitespaces");
   ASSERT_TRUE(remove_tree(path));
 }
 
@@ -131,6 +132,7 @@ TEST(MountFlags, Volumes) {
   EXPECT_FALSE(parse_volume("/a:/b:bad", "/"));
   EXPECT_FALSE(parse_volume("/a::ro", "/"));
   EXPECT_FALSE(parse_volume("/a:/", "/"));
+  EXPECT_FALSE(parse_volume("~/a:/b", "/"));
 }
 
 TEST(MountFlags, MountsAndTmpfs) {
@@ -142,6 +144,10 @@ TEST(MountFlags, MountsAndTmpfs) {
   EXPECT_EQ(parse_mount("target=/t", "/").value().kind, pod::VolumeMount::Kind::volume);
   EXPECT_EQ(parse_mount("type=bind,target=/t,foo=1", "/").error().message(),
             "unexpected key 'foo' in 'foo=1'");
+  EXPECT_EQ(parse_mount("type=bind,\"src=/a,b\",\"dst=/c\"", "/").value().source, "/a,b");
+  EXPECT_TRUE(parse_mount("type=volume,src=vol,dst=/c,volume-driver=local", "/"));
+  EXPECT_EQ(parse_mount("type=bind,\"src=/a", "/").error().message(),
+            "a quote is not closed in 'type=bind,\"src=/a'");
   EXPECT_FALSE(parse_mount("type=npipe,src=/a,target=/t", "/"));
   EXPECT_FALSE(parse_mount("type=bind,target=/t", "/"));
   EXPECT_EQ(parse_tmpfs("/run:size=64m,ro").value().options, "size=64m,ro");

@@ -1,10 +1,13 @@
 #include "cli/foreground.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <optional>
 
+#include "base/files.h"
 #include "cli/command.h"
 #include "cli/terminal.h"
 
@@ -12,6 +15,7 @@ namespace fermata::cli {
 namespace {
 constexpr std::string_view kDefaultDetachKeys = "ctrl-p,ctrl-q";
 constexpr int kEngineFailed = 125;
+constexpr int kPatience = 3;  // requests to end that a container may ignore before we go
 }  // namespace
 
 Result<void> Foreground::read_detach_keys(const Flags& flags) {
@@ -45,7 +49,16 @@ tl::expected<StreamEnd, pod::StartFailure> run_foreground(const Foreground& fore
   const bool raw = foreground.terminal && foreground.input && is_terminal(STDIN_FILENO);
   auto signals = SignalNotes::install(foreground.forward_signals || raw);
   if (!signals) return engine_failed(std::move(signals.error()));
-  auto session = open(foreground.selection());
+  // With no stream at all the end would not be told: the output is asked for and dropped.
+  pod::StreamSelection selection = foreground.selection();
+  UniqueFd nowhere;
+  if (!selection.any()) {
+    auto null = open_file("/dev/null", O_WRONLY);
+    if (!null) return engine_failed(std::move(null.error()));
+    nowhere = std::move(*null);
+    selection.stdout_ = true;
+  }
+  auto session = open(selection);
   if (!session) return tl::unexpected(std::move(session.error()));
   std::optional<RawMode> mode;
   if (raw) {
@@ -56,10 +69,17 @@ tl::expected<StreamEnd, pod::StartFailure> run_foreground(const Foreground& fore
   StreamOptions options{.terminal = foreground.terminal,
                         .forward_input = foreground.input,
                         .detach_keys = foreground.detach_keys};
+  if (nowhere) options.output = nowhere.get();
+  int asked_to_end = 0;
   options.on_signal = [&](int signal) {
-    if (foreground.forward_signals) return forward_signal(signal);
+    if (signal == SIGINT || signal == SIGTERM) ++asked_to_end;
+    const bool give_up = asked_to_end == kPatience;
+    if (foreground.forward_signals && !give_up) return forward_signal(signal);
     mode.reset();
-    ::_exit(128 + signal);
+    if (!give_up) ::_exit(128 + signal);
+    // As docker: the container goes on without us.
+    (void)write_all(STDERR_FILENO, fmt::format("got {} SIGTERM/SIGINTs, forcefully exiting\n", kPatience));
+    ::_exit(1);
   };
   auto end = carry_streams(**session, &*signals, options);
   if (!end) return engine_failed(std::move(end.error()));
@@ -72,6 +92,10 @@ int report_start_failure(const pod::StartFailure& failure) {
 }
 
 int exit_code_of(const StreamEnd& end) {
+  if (end.why == StreamEnd::Why::detached) {
+    (void)write_all(STDERR_FILENO, "read escape sequence\n");
+    return 1;
+  }
   if (end.why == StreamEnd::Why::lost)
     print_error(Error(ErrorKind::unavailable, 0,
                       "the pod's monitor went away (MonitorLost): the pod was ended with it; 'fermata logs' "

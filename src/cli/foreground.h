@@ -32,7 +32,8 @@ tl::expected<StreamEnd, pod::StartFailure> run_foreground(const Foreground& fore
                                                           const std::function<void(int)>& forward_signal);
 // Prints a failed start and gives its exit code.
 int report_start_failure(const pod::StartFailure& failure);
-// The exit code of an end; tells when the monitor went away.
+// The exit code of an end; tells of a detachment (1, as docker's exec and attach), and when the monitor went
+// away.
 int exit_code_of(const StreamEnd& end);
 
 }  // namespace fermata::cli

@@ -24,11 +24,8 @@ Result<int> run_stop(App& app, const Command&, const Flags& flags) {
 Result<int> run_restart(App& app, const Command&, const Flags& flags) {
   TRY(const auto timeout, timeout_of(flags));
   TRY(pod::Engine* const engine, app.engine());
-  return for_each_named(flags.arguments(), [&](const std::string& name) -> Result<void> {
-    TRY(engine->stop(name, timeout, flags.text("signal")));
-    auto started = engine->start(name, {});
-    if (!started) return tl::unexpected(std::move(started.error().error));
-    return {};
+  return for_each_named(flags.arguments(), [&](const std::string& name) {
+    return engine->restart(name, timeout, flags.text("signal"));
   });
 }
 
@@ -43,12 +40,17 @@ Result<int> run_kill(App& app, const Command&, const Flags& flags) {
 Result<int> run_rm(App& app, const Command&, const Flags& flags) {
   const pod::RemoveOptions options{.force = flags.is_set("force"), .volumes = flags.is_set("volumes")};
   TRY(pod::Engine* const engine, app.engine());
-  return for_each_named(flags.arguments(), [&](const std::string& name) -> Result<void> {
-    auto removed = engine->remove(name, options);
-    // As rm -f: what is not there needs no removing.
-    if (!removed && options.force && removed.error().kind() == ErrorKind::not_found) return {};
-    return removed;
-  });
+  int code = 0;
+  for (const std::string& name : flags.arguments()) {
+    if (auto removed = engine->remove(name, options); removed) {
+      print(name + "\n");
+    } else {
+      print_error(removed.error());
+      // As rm -f: what is not there needs no removing.
+      if (!options.force || removed.error().kind() != ErrorKind::not_found) code = 1;
+    }
+  }
+  return code;
 }
 
 Result<int> run_wait(App& app, const Command&, const Flags& flags) {

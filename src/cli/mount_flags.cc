@@ -56,7 +56,7 @@ Result<void> set_destination(VolumeMount& mount, std::string_view path) {
 }
 
 Result<void> set_source(VolumeMount& mount, std::string_view source, std::string_view directory) {
-  if (source.starts_with('/') || source.starts_with('.') || source.starts_with('~')) {
+  if (source.starts_with('/') || source.starts_with('.')) {
     mount.kind = VolumeMount::Kind::bind;
     mount.source = absolute(source, directory);
     return {};
@@ -83,6 +83,27 @@ Result<void> volume_option(VolumeMount& mount, std::string_view option) {
            option != "delegated")
     return invalid(fmt::format("invalid mode: {}", option));
   return {};
+}
+
+// One record of comma-separated values: a field in quotes may hold commas, and a quote as two. RFC 4180.
+Result<std::vector<std::string>> csv_fields(std::string_view text) {
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted && c == '"' && i + 1 < text.size() && text[i + 1] == '"') {
+      fields.back() += '"';
+      ++i;
+    } else if (c == '"' && (quoted || fields.back().empty())) {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      fields.emplace_back();
+    } else {
+      fields.back() += c;
+    }
+  }
+  if (quoted) return invalid(fmt::format("a quote is not closed in '{}'", text));
+  return fields;
 }
 
 // The fields of one --mount, read in any order.
@@ -116,7 +137,7 @@ Result<void> mount_field(MountFields& fields, std::string_view field) {
     fields.size = value;
   else if (key == "tmpfs-mode")
     fields.mode = value;
-  else if (key != "consistency")
+  else if (key == "volume-driver" ? value != "local" : key != "consistency")
     return invalid(fmt::format("unexpected key '{}' in '{}'", key, field));
   return {};
 }
@@ -189,7 +210,8 @@ Result<VolumeMount> parse_volume(std::string_view text, std::string_view directo
 
 Result<VolumeMount> parse_mount(std::string_view text, std::string_view directory) {
   MountFields fields;
-  for (const std::string_view field : split(text, ',')) TRY(mount_field(fields, field));
+  TRY(const auto texts, csv_fields(text));
+  for (const std::string& field : texts) TRY(mount_field(fields, field));
   VolumeMount mount;
   mount.readonly = fields.readonly;
   mount.no_copy = fields.no_copy;

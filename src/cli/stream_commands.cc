@@ -75,7 +75,6 @@ Result<int> run_attach(App& app, const Command&, const Flags& flags) {
       },
       [&](int signal) { (void)engine->kill(info.id, fmt::format("{}", signal)); });
   if (!end) return report_start_failure(end.error());
-  if (end->why == StreamEnd::Why::detached) print("read escape sequence\n");
   return exit_code_of(*end);
 }
 

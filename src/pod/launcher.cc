@@ -232,7 +232,8 @@ Result<void> Launcher::add_mounts(oci::RuntimeSpec& spec) {
       if (user_mounts(destination)) continue;
       const std::string source = engine_.run_directory(pod_.id) + "/" + name;
       TRY(UniqueFd tree, kernel::clone_tree(source, false));
-      TRY(kernel::set_mount_attributes(tree.get(), 0, 0, MS_PRIVATE, false));
+      const std::uint64_t attributes = container_.config.readonly_root ? MOUNT_ATTR_RDONLY : 0;
+      TRY(kernel::set_mount_attributes(tree.get(), attributes, 0, MS_PRIVATE, false));
       mounts.push_back({.destination = destination,
                         .type = "bind",
                         .source = source,

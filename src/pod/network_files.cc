@@ -80,11 +80,11 @@ std::string hosts_file(const std::string& hostname, const std::string& domainnam
       text +=
           fmt::format("{}\t{}\n", parts->second == "host-gateway" ? std::string_view(gateway) : parts->second,
                       parts->first);
-  for (const std::string& address : addresses) {
-    if (address.empty()) continue;
-    text += domainname.empty() ? fmt::format("{}\t{}\n", address, hostname)
-                               : fmt::format("{}\t{}.{} {}\n", address, hostname, domainname, hostname);
-  }
+  const std::string whole = domainname.empty() ? hostname : fmt::format("{}.{}", hostname, domainname);
+  const std::string first = whole.substr(0, whole.find('.'));
+  for (const std::string& address : addresses)
+    if (!address.empty())
+      text += fmt::format("{}\t{}{}\n", address, whole, first == whole ? "" : " " + first);
   return text;
 }
 

@@ -18,6 +18,7 @@ TEST(NetworkFiles, Hosts) {
   EXPECT_THAT(text, HasSubstr("10.88.0.1\th\n"));
   EXPECT_THAT(text, HasSubstr("fd00::9\tsix\n"));
   EXPECT_THAT(hosts_file("web", "lan", {"10.88.0.2"}, {}, ""), HasSubstr("10.88.0.2\tweb.lan web\n"));
+  EXPECT_THAT(hosts_file("web.lan", "", {"10.88.0.2"}, {}, ""), HasSubstr("10.88.0.2\tweb.lan web\n"));
 }
 
 TEST(NetworkFiles, LoopbackServersAreReplaced) {

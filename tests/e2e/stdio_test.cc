@@ -123,6 +123,53 @@ TEST_F(Stdio, DetachKeysLeaveTheContainerRunning) {
   EXPECT_EQ(6, again->wait().code);
 }
 
+TEST_F(Stdio, DetachingFromAttachOrExecIsToldAsAFailure) {
+  must({"run", "-dit", "--name", "job", kBase, "sh"});
+  for (const Arguments& command : {Arguments{"attach", "job"}, {"exec", "-it", "job", "sh"}}) {
+    auto running = host().start(command, kTerminal);
+    running->write("echo be$((1+1))fore\r");
+    ASSERT_TRUE(running->read_until("be2fore")) << running->out();
+    running->write("\x10\x11");
+    const Outcome detached = running->wait();
+    EXPECT_EQ(1, detached.code) << detached;
+    EXPECT_THAT(detached.out, HasSubstr("read escape sequence"));
+  }
+}
+
+TEST_F(Stdio, WithNothingAttachedOnlyTheExitCodeIsTold) {
+  const Outcome outcome = fermata({"run", "--rm", "-a", "stdin", kBase, "sh", "-c", "echo out; exit 5"});
+  EXPECT_EQ(5, outcome.code) << outcome;
+  EXPECT_EQ("", outcome.out);
+}
+
+TEST_F(Stdio, StdinOfACreatedContainerEndsWithItsClients) {
+  must({"create", "-i", "--name", "job", kBase, "cat"});
+  const Outcome outcome = fermata({"start", "-ai", "job"}, {.input = "x\n"});
+  EXPECT_EQ(0, outcome.code) << outcome;
+  EXPECT_EQ("x\n", outcome.out);
+}
+
+TEST_F(Stdio, StartAttachedJoinsWhatRunsAlready) {
+  must({"run", "-d", "--name", "job", kBase, "sh", "-c", "sleep 1; echo late; exit 6"});
+  const Outcome outcome = fermata({"start", "-a", "job"});
+  EXPECT_EQ(6, outcome.code) << outcome;
+  EXPECT_THAT(outcome.out, HasSubstr("late"));
+}
+
+TEST_F(Stdio, TheThirdRequestToEndLeavesADeafContainer) {
+  auto running =
+      host().start({"run", "--name", "job", kBase, "sh", "-c", "trap '' INT TERM; echo ready; sleep 1000"});
+  ASSERT_TRUE(running->read_until("ready"));
+  for (int i = 0; i < 3; ++i) {
+    running->signal(SIGINT);
+    ::usleep(50'000);
+  }
+  const Outcome outcome = running->wait();
+  EXPECT_EQ(1, outcome.code) << outcome;
+  EXPECT_THAT(outcome.err, HasSubstr("got 3 SIGTERM/SIGINTs, forcefully exiting"));
+  EXPECT_TRUE(host().is_running("job"));
+}
+
 TEST_F(Stdio, TheClientsTerminalIsRestored) {
   auto shell = std::make_unique<Background>(Arguments{"sh"}, kTerminal);
   std::string command;

@@ -164,6 +164,19 @@ TEST_F(Volumes, ADirectoryOntoAFileIsRefusedWithTheReason) {
   }
 }
 
+TEST_F(Volumes, AReadOnlyRootHasReadOnlyNetworkFiles) {
+  for (const char* file : {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}) {
+    EXPECT_NE(0, in_container({"--read-only"}, {"sh", "-c", std::string("echo x >> ") + file}).code) << file;
+    EXPECT_EQ(0, in_container({}, {"sh", "-c", std::string("echo x >> ") + file}).code) << file;
+  }
+}
+
+TEST_F(Volumes, ShmSizeZeroIsTheDefault) {
+  EXPECT_EQ(
+      "65536",
+      in_container({"--shm-size", "0"}, {"sh", "-c", "df -k /dev/shm | tail -1 | awk '{print $2}'"}).line());
+}
+
 TEST_F(Volumes, BadVolumesAreRefusedBeforeAnythingIsMade) {
   for (const Arguments& flags :
        {Arguments{"-v", directory_ + ":relative"}, Arguments{"-v", ":/mnt"},
