@@ -37,11 +37,13 @@ ListFormat image_format(const Flags& flags) {
 // listed nevertheless.
 Result<void> add_builtin_pauses(pod::Engine& engine, std::vector<image::Image>& images) {
   TRY(const auto containers, engine.list({.all = true}));
-  std::set<std::string> seen;
-  for (const pod::ContainerInfo& container : containers) {
-    if (!container.image_id.empty() || !seen.insert(container.config.image).second) continue;
-    TRY(auto image, engine.images().find(container.config.image));
-    if (image && image->builtin_pause) images.push_back(std::move(*image));
+  std::set<std::string> used, shown;
+  for (const pod::ContainerInfo& container : containers) used.insert(container.config.image);
+  for (const std::string& name : used) {
+    TRY(auto image, engine.images().find(name));
+    // A name and an id may mean the same one.
+    if (image && image->builtin_pause && shown.insert(image->names[0]).second)
+      images.push_back(std::move(*image));
   }
   return {};
 }

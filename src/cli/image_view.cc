@@ -142,9 +142,7 @@ Value row(const Image& image, const Name& name, bool truncate, std::int64_t now)
       {"CreatedAt", image.created == 0 ? std::string("N/A") : local_time(image.created)},
       {"CreatedSince", since},
       {"Digest", name.digest},
-      {"ID", image.builtin_pause ? "built-in"
-             : truncate          ? short_id(bare_id(image.id))
-                                 : image.id},
+      {"ID", truncate ? short_id(bare_id(image.id)) : image.id},
       {"Repository", name.repository},
       {"SharedSize", "N/A"},
       {"Size", human_size(image.size)},

@@ -1,10 +1,15 @@
 #include "image/images.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/sha256.h"
 #include "image/images_impl.h"
 #include "image/layer_store.h"
 
@@ -18,7 +23,13 @@ std::int64_t parse_time(const std::string& text) {
   return ::timegm(&time) * 1'000'000'000LL;
 }
 
-Image builtin_pause(const oci::Reference& reference) {
+// Pause as an image would be: what it holds and how it runs give its id.
+Result<Image> builtin_pause(const oci::Reference& reference) {
+  TRY(const std::string directory, program_directory());
+  TRY(const UniqueFd file, open_file(directory + "/pause", O_RDONLY));
+  TRY(const std::string program, read_fd(file.get()));
+  struct stat info = {};
+  if (::fstat(file.get(), &info) != 0) return fail(errno, "stat '{}/pause'", directory);
   Image image;
   image.builtin_pause = true;
   image.names = {reference.canonical()};
@@ -28,7 +39,21 @@ Image builtin_pause(const oci::Reference& reference) {
   image.config.entrypoint = {"/pause"};
   image.config.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
   image.config_json = oci::serialize_image_config(image.config);
+  image.id = "sha256:" + sha256_hex(image.config_json + program);
+  image.size = program.size();
+  image.created = info.st_mtim.tv_sec * 1'000'000'000LL;
   return image;
+}
+
+// By its id, of which tables show 12 digits. A shorter text is rather meant as a name: nobody pulled this
+// image.
+Result<std::optional<Image>> builtin_pause_by_id(const std::string& digits) {
+  if (digits.size() < 12) return std::optional<Image>();
+  for (const char* tag : {"latest", "3.4"}) {  // as the two users are told apart
+    TRY(auto image, builtin_pause({.registry = "registry.k8s.io", .repository = "pause", .tag = tag}));
+    if (image.id.starts_with("sha256:" + digits)) return std::optional(std::move(image));
+  }
+  return std::optional<Image>();
 }
 
 bool is_id_prefix(std::string_view text) {
@@ -119,9 +144,12 @@ Result<std::optional<Image>> Images::find(const std::string& name) const {
         return fail(ErrorKind::invalid_argument, "image id prefix '{}' is ambiguous; give more digits", name);
       return wrap(id);
     }
+    TRY(auto pause, builtin_pause_by_id(digits));
+    if (pause) return pause;
   }
-  if (reference && is_pause_reference(*reference)) return std::optional<Image>(builtin_pause(*reference));
-  return std::optional<Image>();
+  if (!reference || !is_pause_reference(*reference)) return std::optional<Image>();
+  TRY(auto pause, builtin_pause(*reference));
+  return std::optional(std::move(pause));
 }
 
 Result<std::vector<Image>> Images::list(bool dangling) const {

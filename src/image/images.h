@@ -29,7 +29,7 @@ struct Image {
   std::vector<std::string> repo_digests;  // "docker.io/library/nginx@sha256:..."
   std::uint64_t size = 0;                 // bytes
   std::int64_t created = 0;               // ns, of the configuration (0: unknown)
-  bool builtin_pause = false;             // no layers: the engine's own pause
+  bool builtin_pause = false;             // no layers: the engine's own pause; in no store
 };
 
 // What the user sees while it goes on; called from one thread at a time.

@@ -194,7 +194,22 @@ TEST_F(Images, AnImageOfAnotherPlatformThanAskedForIsNotRun) {
 TEST_F(Images, TheBuiltInPauseIsListedWhileItIsUsed) {
   EXPECT_THAT(must({"images"}), Not(HasSubstr("pause")));
   must({"run", "-d", "--name", "pause", kPause});
-  EXPECT_THAT(must({"images"}), testing::ContainsRegex("registry.k8s.io/pause +3.9"));
+  EXPECT_THAT(must({"images"}),
+              testing::ContainsRegex("registry.k8s.io/pause +3.9 +[0-9a-f]{12} +.* ago +[0-9.]+kB"));
+}
+
+TEST_F(Images, TheBuiltInPauseHasAnIdThatCommandsAccept) {
+  must({"run", "-d", "--name", "pause", kPause});
+  const std::string id = must({"inspect", "--format", "{{.Image}}", "pause"});
+  const std::string shown = must({"images", "-q", kPause});
+  EXPECT_EQ(id.substr(7, 12), shown);
+  EXPECT_EQ(id, must({"image", "inspect", "--format", "{{.Id}}", shown}));
+  const Outcome outcome = fermata({"rmi", shown});
+  EXPECT_EQ(1, outcome.code);
+  EXPECT_THAT(outcome.err, HasSubstr("the pause built into fermata"));
+  must({"run", "-d", "--name", "again", shown});
+  EXPECT_EQ(id, must({"inspect", "--format", "{{.Image}}", "again"}));
+  EXPECT_NE(id, must({"image", "inspect", "--format", "{{.Id}}", "registry.k8s.io/pause:3.1"})) << "root's";
 }
 
 TEST_F(Images, ADiskThatIsFullWhileUnpackingSaysSo) {

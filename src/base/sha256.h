@@ -1,0 +1,13 @@
+// SHA-256 (FIPS 180-4) of a few bytes in memory, for commands that load no cryptographic library. What streams
+// by, and what must be proven, goes through image/transfer/digest.h.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace fermata {
+
+// 64 lower-case hexadecimal digits.
+std::string sha256_hex(std::string_view bytes);
+
+}  // namespace fermata
