@@ -26,6 +26,13 @@ bool has_tag(const std::string& name) {
   return name.find_first_of(":@", slash == std::string::npos ? 0 : slash) != std::string::npos;
 }
 
+// Its names need no registry; by digest, or for another platform, the real one is pulled.
+int tell_builtin(const PullRequest& request, const image::Image& pause) {
+  if (!request.quiet) print(fmt::format("Status: {} is built into fermata\n", request.image));
+  print(pause.names[0] + "\n");
+  return 0;
+}
+
 Result<int> run_pull(App& app, const Command&, const Flags& flags) {
   PullRequest request{.image = flags.arguments()[0],
                       .quiet = flags.is_set("quiet"),
@@ -33,6 +40,10 @@ Result<int> run_pull(App& app, const Command&, const Flags& flags) {
                       .credentials = flags.text("creds")};
   TRY(request.architecture, parse_platform(flags.text("platform")));
   TRY(pod::Engine* const engine, app.engine());
+  if (request.architecture.empty()) {
+    TRY(const auto image, engine->images().find(request.image));
+    if (image && image->builtin_pause) return tell_builtin(request, *image);
+  }
   TRY(const std::string name, pull_image(*engine, request));
   print(name + "\n");
   return 0;

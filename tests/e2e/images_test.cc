@@ -198,6 +198,13 @@ TEST_F(Images, TheBuiltInPauseIsListedWhileItIsUsed) {
               testing::ContainsRegex("registry.k8s.io/pause +3.9 +[0-9a-f]{12} +.* ago +[0-9.]+kB"));
 }
 
+TEST_F(Images, ThePauseIsPulledWithoutARegistry) {
+  const std::string name = kPause;
+  EXPECT_EQ("Status: " + name + " is built into fermata\n" + name, must({"pull", name}));
+  EXPECT_EQ(name, must({"pull", "--quiet", name}));
+  EXPECT_THAT(must({"images"}), Not(HasSubstr("pause"))) << "nothing came";
+}
+
 TEST_F(Images, TheBuiltInPauseHasAnIdThatCommandsAccept) {
   must({"run", "-d", "--name", "pause", kPause});
   const std::string id = must({"inspect", "--format", "{{.Image}}", "pause"});
