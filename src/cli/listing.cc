@@ -269,8 +269,8 @@ void add_listing_commands(std::vector<Command>& commands) {
        .flags =
            {{"all", 'a', FlagKind::boolean, "", "Show all containers (default shows just running)"},
             {"filter", 'f', FlagKind::list, "filter",
-             "Filter output based on conditions provided (name, id, status, label, ancestor, exited, pod, "
-             "volume)"},
+             "Filter output based on conditions provided (ancestor, before, exited, expose, health, id, "
+             "label, name, network, pod, publish, since, status, volume)"},
             kFormat,
             {"infra", 0, FlagKind::boolean, "", "Show the pause containers that Fermata made"},
             {"last", 'n', FlagKind::integer, "int", "Show n last created containers (includes all states)"},

@@ -64,7 +64,7 @@ struct Started {
 struct ContainerFilter {
   bool all = false;                        // also those that do not run
   bool infra = true;                       // pause containers that the user made are shown; those the engine made never are without this
-  std::vector<std::pair<std::string, std::string>> filters;  // --filter key=value: name, id, status, label, ancestor, exited, pod, volume
+  std::vector<std::pair<std::string, std::string>> filters;  // --filter key=value: the keys of list_filter.cc
   std::optional<std::size_t> last;         // -n
 };
 

@@ -10,8 +10,51 @@
 namespace fermata::pod {
 namespace {
 
-constexpr auto kKeys = std::to_array<std::string_view>(
-    {"id", "name", "status", "label", "ancestor", "exited", "pod", "volume", "network"});
+constexpr auto kKeys =
+    std::to_array<std::string_view>({"ancestor", "before", "exited", "expose", "health", "id", "label",
+                                     "name", "network", "pod", "publish", "since", "status", "volume"});
+constexpr auto kStates = std::to_array<std::string_view>(
+    {"created", "running", "exited", "removing", "paused", "restarting", "dead"});
+constexpr auto kHealths = std::to_array<std::string_view>({"none", "starting", "healthy", "unhealthy"});
+
+// "80", "80/udp", "8000-8010/tcp"
+struct PortRange {
+  std::uint64_t first, last;
+  std::string protocol;
+  bool holds(std::uint64_t port, std::string_view of) const {
+    return port >= first && port <= last && of == protocol;
+  }
+};
+std::optional<PortRange> parse_ports(std::string_view text) {
+  const auto pair = split_once(text, '/');
+  const std::string_view numbers = pair ? pair->first : text;
+  const auto ends = split_once(numbers, '-');
+  const auto first = parse_unsigned(ends ? ends->first : numbers);
+  const auto last = ends ? parse_unsigned(ends->second) : first;
+  if (!first || !last || *first > *last) return std::nullopt;
+  return PortRange{*first, *last, std::string(pair ? pair->second : "tcp")};
+}
+
+// The host's ports.
+bool publishes(const ContainerInfo& container, const PortRange& wanted) {
+  return std::any_of(container.ports.begin(), container.ports.end(), [&](const network::PortMapping& port) {
+    return wanted.holds(port.host_port, port.protocol);
+  });
+}
+
+// The container's: what is published is exposed as well.
+bool exposes(const ContainerInfo& container, const PortRange& wanted) {
+  const auto& published = container.config.ports;
+  return std::any_of(published.begin(), published.end(),
+                     [&](const network::PortMapping& port) {
+                       return wanted.holds(port.container_port, port.protocol);
+                     }) ||
+         std::any_of(container.exposed_ports.begin(), container.exposed_ports.end(),
+                     [&](const std::string& port) {
+                       const auto range = parse_ports(port);
+                       return range && wanted.holds(range->first, range->protocol);
+                     });
+}
 
 // Docker takes a regular expression; what is none is searched for as it stands.
 bool matches_name(const std::string& name, const std::string& pattern) {
@@ -54,24 +97,34 @@ bool matches_one(const ContainerInfo& container, const std::string& key, const s
     return container.state == ContainerState::exited && std::to_string(container.exit_code) == value;
   if (key == "pod") return container.pod_id.starts_with(value);
   if (key == "volume") return matches_volume(container, value);
+  if (key == "publish") return publishes(container, *parse_ports(value));
+  if (key == "expose") return exposes(container, *parse_ports(value));
+  if (key == "health") return value == "none";
   return container.config.net.kind == value || container.config.net.target == value;
+}
+
+bool is_valid(const std::string& key, const std::string& value) {
+  if (key == "exited") return parse_unsigned(value).has_value();
+  if (key == "status") return std::find(kStates.begin(), kStates.end(), value) != kStates.end();
+  if (key == "health") return std::find(kHealths.begin(), kHealths.end(), value) != kHealths.end();
+  if (key == "publish" || key == "expose") return parse_ports(value).has_value();
+  return true;
 }
 
 }  // namespace
 
-Result<ListFilter> ListFilter::parse(const ContainerFilter& filter) {
+Result<ListFilter> ListFilter::parse(const ContainerFilter& filter, const CreationTime& created) {
   ListFilter parsed;
   parsed.all_ = filter.all || filter.last;
   for (const auto& [key, value] : filter.filters) {
     if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end())
-      return fail(ErrorKind::invalid_argument, "invalid filter '{}'", key);
-    if (key == "exited" && !parse_unsigned(value))
-      return fail(ErrorKind::invalid_argument, "invalid filter 'exited={}'", value);
-    if (key == "status") {
-      constexpr std::string_view kStates[] = {"created", "running",    "exited", "removing",
-                                              "paused",  "restarting", "dead"};
-      if (std::find(std::begin(kStates), std::end(kStates), value) == std::end(kStates))
-        return fail(ErrorKind::invalid_argument, "invalid filter 'status={}'", value);
+      return fail(ErrorKind::invalid_argument, "invalid filter '{}': known are {}", key,
+                  join({kKeys.begin(), kKeys.end()}, ", "));
+    if (!is_valid(key, value)) return fail(ErrorKind::invalid_argument, "invalid filter '{}={}'", key, value);
+    if (key == "before" || key == "since") {
+      TRY(const std::int64_t time, created(value));
+      (key == "before" ? parsed.before_ : parsed.since_) = time;
+      continue;
     }
     // As docker: who asks for a state asks for those that do not run as well.
     if (key == "status" || key == "exited") parsed.all_ = true;
@@ -82,6 +135,8 @@ Result<ListFilter> ListFilter::parse(const ContainerFilter& filter) {
 
 bool ListFilter::matches(const ContainerInfo& container) const {
   if (!all_ && container.state != ContainerState::running) return false;
+  if (before_ && container.created >= *before_) return false;
+  if (since_ && container.created <= *since_) return false;
   return std::all_of(wanted_.begin(), wanted_.end(), [&](const auto& entry) {
     const auto& [key, values] = entry;
     const auto holds = [&](const std::string& value) { return matches_one(container, key, value); };

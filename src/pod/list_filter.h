@@ -1,7 +1,10 @@
 // `ps --filter`: docker's keys; values of one key are alternatives, different keys must all hold. Pure.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,12 +15,15 @@ namespace fermata::pod {
 
 class ListFilter {
  public:
-  // `invalid filter 'x'`.
-  static Result<ListFilter> parse(const ContainerFilter& filter);
+  // When a container, which before and since name, was made; ns.
+  using CreationTime = std::function<Result<std::int64_t>(const std::string& container)>;
+  // `invalid filter 'x=1'`.
+  static Result<ListFilter> parse(const ContainerFilter& filter, const CreationTime& created);
   bool matches(const ContainerInfo& container) const;
 
  private:
   bool all_ = false;
+  std::optional<std::int64_t> before_, since_;
   std::map<std::string, std::vector<std::string>> wanted_;
 };
 

@@ -5,9 +5,17 @@
 namespace fermata::pod {
 namespace {
 
+// before and since name w1, which was made at 100.
+Result<ListFilter> parse(const ContainerFilter& filter) {
+  return ListFilter::parse(filter, [](const std::string& name) -> Result<std::int64_t> {
+    if (name == "w1") return 100;
+    return fail(ErrorKind::not_found, "No such container: {}", name);
+  });
+}
+
 bool matches(const ContainerInfo& info, std::vector<std::pair<std::string, std::string>> filters,
              bool all = true) {
-  return ListFilter::parse({.all = all, .filters = std::move(filters)}).value().matches(info);
+  return parse({.all = all, .filters = std::move(filters)}).value().matches(info);
 }
 
 TEST(ListFilter, Keys) {
@@ -36,10 +44,44 @@ TEST(ListFilter, Keys) {
   EXPECT_TRUE(matches(info, {{"pod", "fe"}}));
 }
 
+TEST(ListFilter, Ports) {
+  ContainerInfo info;
+  info.exposed_ports = {"443/tcp", "53/udp"};
+  info.ports = info.config.ports = {{.host_port = 8080, .container_port = 80}};
+  EXPECT_TRUE(matches(info, {{"publish", "8080"}}));
+  EXPECT_TRUE(matches(info, {{"publish", "8000-8090/tcp"}}));
+  EXPECT_FALSE(matches(info, {{"publish", "80"}}));
+  EXPECT_FALSE(matches(info, {{"publish", "8080/udp"}}));
+  EXPECT_TRUE(matches(info, {{"expose", "80"}}));
+  EXPECT_TRUE(matches(info, {{"expose", "53/udp"}}));
+  EXPECT_FALSE(matches(info, {{"expose", "53"}}));
+}
+
+TEST(ListFilter, BeforeAndSinceAContainer) {
+  ContainerInfo info;
+  info.created = 99;
+  EXPECT_TRUE(matches(info, {{"before", "w1"}}));
+  EXPECT_FALSE(matches(info, {{"since", "w1"}}));
+  info.created = 100;
+  EXPECT_FALSE(matches(info, {{"before", "w1"}}));
+  EXPECT_FALSE(matches(info, {{"since", "w1"}}));
+  EXPECT_EQ(parse({.filters = {{"since", "w2"}}}).error().message(), "No such container: w2");
+}
+
+TEST(ListFilter, NothingHasAHealthCheck) {
+  EXPECT_TRUE(matches({}, {{"health", "none"}}));
+  EXPECT_FALSE(matches({}, {{"health", "healthy"}}));
+}
+
 TEST(ListFilter, UnknownOnesAreRefused) {
-  EXPECT_EQ(ListFilter::parse({.filters = {{"odd", "1"}}}).error().message(), "invalid filter 'odd'");
-  EXPECT_FALSE(ListFilter::parse({.filters = {{"exited", "x"}}}));
-  EXPECT_FALSE(ListFilter::parse({.filters = {{"status", "x"}}}));
+  EXPECT_EQ(
+      parse({.filters = {{"odd", "1"}}}).error().message(),
+      "invalid filter 'odd': known are ancestor, before, exited, expose, health, id, label, name, network, "
+      "pod, publish, since, status, volume");
+  for (const char* key : {"exited", "status", "health", "publish", "expose"})
+    EXPECT_EQ(parse({.filters = {{key, "x"}}}).error().message(),
+              std::string("invalid filter '") + key + "=x'");
+  EXPECT_FALSE(parse({.filters = {{"publish", "90-80"}}}));
 }
 
 }  // namespace

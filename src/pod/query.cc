@@ -124,7 +124,11 @@ Result<ContainerInfo> Engine::Impl::inspect(const std::string& reference) {
 }
 
 Result<std::vector<ContainerInfo>> Engine::Impl::list(const ContainerFilter& filter) {
-  TRY(const auto conditions, ListFilter::parse(filter));
+  TRY(const auto conditions,
+      ListFilter::parse(filter, [this](const std::string& reference) -> Result<std::int64_t> {
+        TRY(const auto container, find(reference));
+        return container.created;
+      }));
   const std::string owner = options_.see_all_owners ? "" : options_.owner;
   TRY(auto rows, store().containers(owner));
   Pods pods(*this);

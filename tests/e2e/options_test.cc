@@ -133,6 +133,22 @@ TEST_F(Options, TheInspectOfAGroupSeesItsOwnKindAlone) {
   EXPECT_THAT(outcome.err, HasSubstr("No such image: job"));
 }
 
+TEST_F(Options, ContainersAreListedByTimeAndPort) {
+  must({"create", "--name", "one", kBase, "true"});
+  must({"create", "--name", "two", "-p", "8080:80", kBase, "true"});
+  must({"create", "--name", "three", "--expose", "90", kBase, "true"});
+  const auto names = [](const std::string& filter) {
+    return must({"ps", "-a", "--filter", filter, "--format", "{{.Names}}"});
+  };
+  EXPECT_EQ("one", names("before=two"));
+  EXPECT_EQ("three", names("since=two"));
+  EXPECT_EQ("two", names("expose=80"));
+  EXPECT_EQ("three", names("expose=85-95/tcp"));
+  const Outcome outcome = fermata({"ps", "--filter", "before=nobody"});
+  EXPECT_EQ(1, outcome.code);
+  EXPECT_THAT(outcome.err, HasSubstr("No such container: nobody"));
+}
+
 TEST_F(Options, InfoTellsTheMachine) {
   const std::string info = must({"info"});
   for (const char* part : {"Containers:", "Images:", "Kernel Version:", "Cgroup"})
