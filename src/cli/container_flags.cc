@@ -89,6 +89,14 @@ constexpr FlagSpec kSpecs[] = {
     {"workdir", 'w', kText, "string", "Working directory inside the container"},
 };
 
+// GOARCH where Linux runs, and what else they are called.
+constexpr std::string_view kArchitectures[] = {"386",     "amd64",   "arm",    "arm64",    "loong64",
+                                               "mips",    "mipsle",  "mips64", "mips64le", "ppc64",
+                                               "ppc64le", "riscv64", "s390x"};
+constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
+    {"x86_64", "amd64"}, {"x86-64", "amd64"}, {"aarch64", "arm64"},
+    {"i386", "386"},     {"armhf", "arm"},    {"armel", "arm"}};
+
 tl::unexpected<Error> invalid(std::string why) { return fail(ErrorKind::invalid_argument, "{}", why); }
 
 bool is_address(const std::string& text) {
@@ -484,18 +492,22 @@ Result<pod::Ulimit> parse_ulimit(std::string_view text) {
 }
 
 Result<std::string> parse_platform(std::string_view text) {
+  if (text.empty()) return std::string();
   const auto parts = split(text, '/');
   const bool os_first = parts[0] == "linux";
-  if (text.empty()) return std::string();
   if (parts.size() > 3 || (!os_first && parts.size() == 3))
     return fail(ErrorKind::invalid_argument, "invalid platform '{}': give linux/ARCHITECTURE", text);
   if (os_first && parts.size() == 1) return std::string();
-  std::string architecture(parts[os_first ? 1 : 0]);
-  if (architecture == "x86_64" || architecture == "x86-64") architecture = "amd64";
-  if (architecture == "aarch64") architecture = "arm64";
-  if (architecture.empty() || architecture == "windows" || architecture == "darwin")
-    return fail(ErrorKind::invalid_argument, "invalid platform '{}': give linux/ARCHITECTURE", text);
-  return architecture;
+  const auto named = parts[os_first ? 1 : 0];
+  const auto alias = std::find_if(std::begin(kAliases), std::end(kAliases),
+                                  [&](const auto& each) { return each.first == named; });
+  const std::string_view architecture = alias == std::end(kAliases) ? named : alias->second;
+  if (std::find(std::begin(kArchitectures), std::end(kArchitectures), architecture) ==
+      std::end(kArchitectures))
+    return fail(ErrorKind::invalid_argument,
+                "invalid platform '{}': unknown operating system or architecture: give linux/ARCHITECTURE",
+                text);
+  return std::string(architecture);
 }
 
 }  // namespace fermata::cli

@@ -159,7 +159,10 @@ TEST(ContainerFlags, Platforms) {
   EXPECT_EQ(parse_platform("linux/arm64/v8").value(), "arm64");
   EXPECT_EQ(parse_platform("x86_64").value(), "amd64");
   EXPECT_EQ(parse_platform("").value(), "");
-  EXPECT_FALSE(parse_platform("windows/amd64"));
+  EXPECT_EQ(parse_platform("linux").value(), "");
+  for (const char* unknown :
+       {"windows/amd64", "foo", "linux/foo", "linux/", "/", "a/b/c", "linux/amd64/v1/x"})
+    EXPECT_FALSE(parse_platform(unknown)) << unknown;
 }
 
 }  // namespace
