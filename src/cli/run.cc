@@ -121,6 +121,7 @@ Result<std::string> create_container(App& app, const Flags& flags, pod::Containe
   TRY(const PullPolicy policy, pull_policy(flags));
   PullRequest request{.image = config.image, .quiet = flags.is_set("quiet"), .output = STDERR_FILENO};
   TRY(request.architecture, parse_platform(flags.text("platform")));
+  config.architecture = request.architecture;
   TRY(CidFile file, CidFile::create(flags.text("cidfile")));
   TRY(pod::Engine* const engine, app.engine());
   bool pull = policy == PullPolicy::always;

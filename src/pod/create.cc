@@ -28,9 +28,10 @@ Result<void> check_machine(const ContainerConfig& config) {
   return check_bind_sources(config.mounts);
 }
 
-std::string platform_warning(const oci::ImageConfig& image) {
+// Whoever asked for a platform knows that it is not this one.
+std::string platform_warning(const std::string& requested, const oci::ImageConfig& image) {
   const std::string host = oci::host_architecture();
-  if (image.architecture.empty() || image.architecture == host) return {};
+  if (!requested.empty() || image.architecture.empty() || image.architecture == host) return {};
   const std::string os = image.os.empty() ? "linux" : image.os;
   return fmt::format(
       "The requested image's platform ({}/{}) does not match the detected host platform (linux/{}) and no "
@@ -139,8 +140,9 @@ Result<std::optional<PodRow>> resolve_targets(Engine::Impl& engine, ContainerCon
 
 void add_warnings(ContainerRow& container, const oci::ImageConfig& image) {
   auto& warnings = container.runtime.warnings;
-  if (auto warning = platform_warning(image); !warning.empty()) warnings.push_back(std::move(warning));
   const auto& config = container.config;
+  if (auto warning = platform_warning(config.architecture, image); !warning.empty())
+    warnings.push_back(std::move(warning));
   if (config.net.kind == "host" && (!config.ports.empty() || config.publish_all))
     warnings.emplace_back("Published ports are discarded when using host network mode");
   if (config.net.kind == "none" && !config.ports.empty())

@@ -51,6 +51,7 @@ struct ContainerConfig {
   std::string image;                     // as the user wrote it
   bool infra = false;                    // its pod's infra container, whatever the image is called
   std::string image_id;                  // filled in by the engine
+  std::string architecture;              // of --platform; "": whichever the image is for
   std::vector<std::string> command;      // replaces the image's cmd
   std::optional<std::vector<std::string>> entrypoint;  // --entrypoint; {""}: clears the image's
   std::vector<std::string> env;          // "K=V", or "K": from the client's environment (resolved by the CLI)

@@ -74,6 +74,7 @@ void fields(F& f, ContainerConfig& v) {
   f("image", v.image);
   f("infra", v.infra);
   f("image_id", v.image_id);
+  f("architecture", v.architecture);
   f("command", v.command);
   f("entrypoint", v.entrypoint);
   f("env", v.env);

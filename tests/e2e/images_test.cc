@@ -182,6 +182,9 @@ TEST_F(Images, AnotherArchitectureIsWarnedAbout) {
   const Outcome outcome = fermata({"run", "--rm", "example.org/loaded:1"});
   EXPECT_THAT(outcome.err, HasSubstr("s390x")) << outcome;
   EXPECT_EQ(7, outcome.code) << "its programs are this machine's after all";
+  const Outcome asked_for = fermata({"run", "--rm", "--platform", "linux/s390x", "example.org/loaded:1"});
+  EXPECT_EQ(7, asked_for.code);
+  EXPECT_EQ("", asked_for.err);
 }
 
 TEST_F(Images, AnImageOfAnotherPlatformThanAskedForIsNotRun) {
