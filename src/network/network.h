@@ -40,7 +40,7 @@ struct Options {
   std::string run_directory;        // lock file
   std::string bridge = "fermata0";  // at most 15 characters; also names the nftables table
   std::string ipv4_pool = "10.88.0.0/16";
-  std::string ipv6_pool = "";  // "": a ULA /64 derived once and kept in the database
+  std::string ipv6_pool;  // "": a ULA /64 derived once and kept in the database
 };
 
 // Ports bound to the host, before anything is made. Held by the caller until the monitor has them.

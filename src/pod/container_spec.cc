@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <array>
 
 #include "base/text.h"
@@ -232,8 +233,7 @@ kernel::CgroupLimits make_limits(const ContainerConfig& config, const std::vecto
   }
   limits.memory_reservation = resources.memory_reservation;
   if (resources.cpus && *resources.cpus > 0)
-    limits.cpu_quota =
-        static_cast<std::int64_t>(*resources.cpus * static_cast<double>(limits.cpu_period) + 0.5);
+    limits.cpu_quota = std::llround(*resources.cpus * static_cast<double>(limits.cpu_period));
   limits.cpu_shares = resources.cpu_shares;
   limits.cpuset_cpus = resources.cpuset_cpus;
   if (resources.pids_limit) limits.pids_max = *resources.pids_limit <= 0 ? -1 : *resources.pids_limit;

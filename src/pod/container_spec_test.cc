@@ -11,7 +11,6 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using Args = std::vector<std::string>;
 
 std::vector<std::string> args(std::optional<Args> entrypoint, Args command, Args image_entrypoint,

@@ -7,7 +7,6 @@ namespace fermata::pod {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 TEST(NetworkFiles, Hosts) {
   const auto text = hosts_file("web", "", {"10.88.0.2", "fd00::2"},

@@ -64,6 +64,7 @@ LaunchPlan plan_of(const oci::RuntimeSpec& spec) {
 
 std::vector<Op> kinds(const std::vector<ReadOp>& ops) {
   std::vector<Op> result;
+  result.reserve(ops.size());
   for (const ReadOp& op : ops) result.push_back(op.op);
   return result;
 }

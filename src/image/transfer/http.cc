@@ -179,7 +179,7 @@ void read_result(CURL* curl, const HttpRequest& request, HttpAnswer& answer) {
 
 struct HttpClient::Impl {
   struct Close {
-    void operator()(CURL* curl) const { ::curl_easy_cleanup(curl); }
+    void operator()(CURL* handle) const { ::curl_easy_cleanup(handle); }
   };
   std::unique_ptr<CURL, Close> curl;
   bool verify_tls;

@@ -59,7 +59,6 @@ HttpFailure classify(const CurlFailure& curl) {
     case CURLE_PROXY:
       return HttpFailure::unreachable;
     case CURLE_OPERATION_TIMEDOUT:
-      return curl.connected ? HttpFailure::interrupted : HttpFailure::unreachable;
     case CURLE_RECV_ERROR:  // a proxy that refuses the tunnel is one too
       return curl.connected ? HttpFailure::interrupted : HttpFailure::unreachable;
     case CURLE_PARTIAL_FILE:
