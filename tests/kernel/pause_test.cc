@@ -89,6 +89,20 @@ TEST(Pause, IgnoresOtherArguments) {
   EXPECT_TRUE(pause.wait_until_ready());
 }
 
+TEST(Pause, LooksThroughALongListOfArguments) {
+  Process::Options options = as_pid_1();
+  options.arguments.assign(20'000, "--argument");
+  options.arguments.emplace_back("");
+  options.arguments.emplace_back("-");
+  options.arguments.emplace_back("-vv");
+  Process pause(options);
+  ASSERT_TRUE(pause.wait_until_ready());
+  options.arguments.emplace_back("-v");
+  Process told(options);
+  EXPECT_EQ(told.exit_code(), 0);
+  EXPECT_NE(told.output(), "");
+}
+
 TEST(Pause, StartsWithoutAnyArgument) {
   Process::Options options = as_pid_1();
   options.arguments = {};
