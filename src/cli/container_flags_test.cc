@@ -123,6 +123,7 @@ TEST(MountFlags, Volumes) {
   EXPECT_EQ(mount.source, "/srv/a");
   EXPECT_TRUE(mount.readonly && mount.create_source);
   EXPECT_EQ(mount.propagation, "rslave");
+  EXPECT_EQ(mount.mode, "ro,rslave");
   mount = parse_volume("data:/var/data:nocopy", "/").value();
   EXPECT_EQ(mount.kind, pod::VolumeMount::Kind::volume);
   EXPECT_TRUE(mount.no_copy && !mount.create_source);

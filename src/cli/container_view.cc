@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <set>
 
 #include "base/id.h"
 #include "base/text.h"
 #include "cli/human.h"
 #include "cli/unicode.h"
+#include "pod/container_spec.h"
+#include "runtime/defaults.h"
 
 namespace fermata::cli {
 namespace {
@@ -80,6 +84,7 @@ Value state(const ContainerInfo& container) {
       {"Error", container.error},
       {"StartedAt", rfc3339(container.started)},
       {"FinishedAt", rfc3339(container.finished)},
+      {"Health", nullptr},
   });
 }
 
@@ -109,8 +114,12 @@ Value port_bindings(const std::vector<network::PortMapping>& ports, const std::v
 
 Value config(const ContainerInfo& container) {
   const pod::ContainerConfig& config = container.config;
+  // What is published is exposed.
+  std::set<std::string> exposed_names(container.exposed_ports.begin(), container.exposed_ports.end());
+  for (const auto& port : config.ports)
+    exposed_names.insert(fmt::format("{}/{}", port.container_port, port.protocol));
   Value::Members exposed, volumes;
-  for (const auto& port : container.exposed_ports) exposed.emplace_back(port, Value(Value::Members{}));
+  for (const auto& port : exposed_names) exposed.emplace_back(port, Value(Value::Members{}));
   for (const auto& mount : config.mounts)
     if (is_volume(mount)) volumes.emplace_back(mount.destination, Value(Value::Members{}));
   const bool foreground = config.attach_stdin;
@@ -134,6 +143,7 @@ Value config(const ContainerInfo& container) {
       {"Labels", labels_value(config.labels)},
       {"StopSignal", container.stop_signal},
       {"StopTimeout", config.stop_timeout ? Value(*config.stop_timeout) : Value()},
+      {"Healthcheck", nullptr},
   });
 }
 
@@ -148,7 +158,9 @@ Value ulimits(const std::vector<pod::Ulimit>& limits) {
 void append_resources(Value::Members& out, const pod::Resources& limits) {
   out.emplace_back("Memory", limits.memory.value_or(0));
   out.emplace_back("MemoryReservation", limits.memory_reservation.value_or(0));
-  out.emplace_back("MemorySwap", limits.memory_swap.value_or(0));
+  // Unless it is told: as much swap again as memory.
+  const std::int64_t swap = limits.memory_swap.value_or(0);
+  out.emplace_back("MemorySwap", swap != 0 ? swap : static_cast<std::int64_t>(2 * limits.memory.value_or(0)));
   out.emplace_back("NanoCpus", static_cast<std::int64_t>(limits.cpus.value_or(0) * 1e9 + 0.5));
   out.emplace_back("CpuShares", limits.cpu_shares.value_or(0));
   out.emplace_back("CpusetCpus", limits.cpuset_cpus.value_or(""));
@@ -167,12 +179,57 @@ Value device_list(const std::vector<std::string>& devices) {
   return Value(std::move(list));
 }
 
+// What -v gave.
 Value binds(const pod::ContainerConfig& config) {
   Value::List list;
   for (const auto& mount : config.mounts)
-    if (mount.kind != pod::VolumeMount::Kind::tmpfs && !mount.source.empty())
-      list.emplace_back(fmt::format("{}:{}{}", mount.source, mount.destination, mount.readonly ? ":ro" : ""));
+    if (mount.mode)
+      list.emplace_back(fmt::format("{}:{}{}{}", mount.source, mount.destination,
+                                    mount.mode->empty() ? "" : ":", *mount.mode));
   return list.empty() ? Value::nil_list() : Value(std::move(list));
+}
+
+// What --mount gave; a tmpfs is in Tmpfs, whichever flag it came from.
+Value mount_requests(const pod::ContainerConfig& config) {
+  Value::List list;
+  for (const auto& mount : config.mounts)
+    if (!mount.mode && !mount.source.empty())
+      list.push_back(Value::object({{"Type", is_volume(mount) ? "volume" : "bind"},
+                                    {"Source", mount.source},
+                                    {"Target", mount.destination},
+                                    {"ReadOnly", mount.readonly}}));
+  return list.empty() ? Value::nil_list() : Value(std::move(list));
+}
+
+// "net_admin" -> "CAP_NET_ADMIN"
+Value capabilities(std::vector<std::string> names) {
+  for (std::string& name : names) {
+    for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    if (name != "ALL" && !name.starts_with("CAP_")) name.insert(0, "CAP_");
+  }
+  return Value::strings_or_nil(names);
+}
+
+void append_covered_paths(Value::Members& out, const pod::ContainerConfig& config) {
+  const auto security = pod::parse_security(config.security_opt);
+  const bool covered = !config.privileged && !(security && security->paths_unconfined);
+  out.emplace_back("MaskedPaths", covered ? Value::strings(runtime::masked_paths()) : Value::nil_list());
+  out.emplace_back("ReadonlyPaths", covered ? Value::strings(runtime::readonly_paths()) : Value::nil_list());
+}
+
+// Settings of docker's that there are none of here, as it shows them unused: a template that asks for them
+// is to go on.
+void append_unused(Value::Members& out) {
+  for (const char* name :
+       {"Cgroup", "ContainerIDFile", "CpusetMems", "Isolation", "UsernsMode", "VolumeDriver"})
+    out.emplace_back(name, "");
+  for (const char* name : {"BlkioWeight", "CpuCount", "CpuPercent", "CpuPeriod", "CpuQuota",
+                           "CpuRealtimePeriod", "CpuRealtimeRuntime", "IOMaximumBandwidth", "IOMaximumIOps"})
+    out.emplace_back(name, 0);
+  for (const char* name : {"DeviceCgroupRules", "DeviceRequests", "Links", "VolumesFrom"})
+    out.emplace_back(name, Value::nil_list());
+  out.emplace_back("MemorySwappiness", nullptr);
+  out.emplace_back("OomKillDisable", false);
 }
 
 Value host_config(const ContainerInfo& container) {
@@ -182,6 +239,7 @@ Value host_config(const ContainerInfo& container) {
     if (mount.kind == pod::VolumeMount::Kind::tmpfs) tmpfs.emplace_back(mount.destination, mount.options);
   Value::Members out = {
       {"Binds", binds(config)},
+      {"Mounts", mount_requests(config)},
       {"LogConfig",
        Value::object({{"Type", config.log_driver},
                       {"Config", Value::object({{"max-file", fmt::format("{}", config.log_max_files)},
@@ -190,8 +248,8 @@ Value host_config(const ContainerInfo& container) {
       {"PortBindings", port_bindings(config.ports, {}, false)},
       {"RestartPolicy", Value::object({{"Name", "no"}, {"MaximumRetryCount", 0}})},
       {"AutoRemove", config.auto_remove},
-      {"CapAdd", Value::strings_or_nil(config.cap_add)},
-      {"CapDrop", Value::strings_or_nil(config.cap_drop)},
+      {"CapAdd", capabilities(config.cap_add)},
+      {"CapDrop", capabilities(config.cap_drop)},
       {"CgroupnsMode", mode_text(config.cgroupns, "private")},
       {"Dns", Value::strings(config.dns)},
       {"DnsOptions", Value::strings(config.dns_options)},
@@ -213,20 +271,33 @@ Value host_config(const ContainerInfo& container) {
       {"Devices", device_list(config.devices)},
       {"Ulimits", ulimits(config.ulimits)},
       {"Init", config.init},
+      {"Runtime", "fermata"},
   };
   append_resources(out, config.resources);
+  append_covered_paths(out, config);
+  append_unused(out);
   return Value(std::move(out));
 }
 
 // The third part of -v as docker tells it: a volume with a name is "z" (shared) by default.
 std::string_view mount_mode(const ContainerInfo& container, const pod::VolumeMount& mount) {
-  if (!is_volume(mount)) return mount.readonly && mount.create_source ? "ro" : "";
-  if (mount.readonly) return "ro";
+  if (mount.mode && !mount.mode->empty()) return *mount.mode;
+  if (!is_volume(mount)) return "";
   const auto& asked = container.config.mounts;
   const bool named = std::any_of(asked.begin(), asked.end(), [&](const pod::VolumeMount& one) {
     return one.destination == mount.destination && !one.source.empty();
   });
   return named ? "z" : "";
+}
+
+// Its own layer. The merged tree is mounted for the container alone and reached through its process.
+Value graph_driver(const ContainerInfo& container) {
+  const bool merged = container.state == ContainerState::running;
+  return Value::object(
+      {{"Name", "overlay"},
+       {"Data", Value::object({{"MergedDir", merged ? fmt::format("/proc/{}/root", container.pid) : ""},
+                               {"UpperDir", container.upper_path},
+                               {"WorkDir", container.work_path}})}});
 }
 
 // A tmpfs has no source on the host: it is in HostConfig.Tmpfs.
@@ -261,14 +332,22 @@ Value network_settings(const ContainerInfo& container) {
     members.emplace_back("GlobalIPv6Address", net.ipv6);
     members.emplace_back("GlobalIPv6PrefixLen", attached && !net.ipv6.empty() ? net.ipv6_prefix : 0);
     members.emplace_back("MacAddress", net.mac);
+    members.emplace_back("EndpointID", "");
     return members;
   };
   Value::Members networks;
   // Like docker, a container in another's network lists none of its own.
   if (container.config.net.kind != "container")
-    networks.emplace_back(network_name(container), Value(address({})));
+    networks.emplace_back(network_name(container), Value(address({{"IPAMConfig", nullptr},
+                                                                  {"Links", Value::nil_list()},
+                                                                  {"Aliases", Value::nil_list()},
+                                                                  {"DriverOpts", Value::nil_map("")},
+                                                                  {"NetworkID", ""}})));
   const bool running = container.state == ContainerState::running;
-  Value::Members all = address({{"Bridge", ""}, {"SandboxID", container.pod_id}});
+  Value::Members all =
+      address({{"Bridge", ""},
+               {"SandboxID", container.pod_id},
+               {"SandboxKey", running ? fmt::format("/proc/{}/ns/net", container.pid) : ""}});
   all.emplace_back("Ports", running ? port_bindings(container.ports, container.exposed_ports, true)
                                     : Value::map({}, Value::nil_list()));
   all.emplace_back("Networks", Value::map(std::move(networks)));
@@ -347,7 +426,12 @@ Value inspect_container(const ContainerInfo& container) {
       {"RestartCount", container.restart_count},
       {"Driver", "overlay"},
       {"Platform", "linux"},
+      {"MountLabel", ""},
+      {"ProcessLabel", ""},
+      {"AppArmorProfile", ""},
+      {"ExecIDs", Value::nil_list()},
       {"HostConfig", host_config(container)},
+      {"GraphDriver", graph_driver(container)},
       {"Mounts", mounts(container)},
       {"Config", config(container)},
       {"NetworkSettings", network_settings(container)},

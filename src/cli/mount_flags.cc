@@ -203,6 +203,7 @@ Result<VolumeMount> parse_volume(std::string_view text, std::string_view directo
   TRY(set_source(mount, parts[0], directory));
   TRY(set_destination(mount, parts[1]));
   mount.create_source = mount.kind == VolumeMount::Kind::bind;
+  mount.mode = parts.size() == 3 ? parts[2] : "";
   if (parts.size() == 3)
     for (const std::string_view option : split(parts[2], ',')) TRY(volume_option(mount, option));
   return mount;

@@ -84,9 +84,9 @@ pod::ContainerInfo with_mounts() {
   using Kind = pod::VolumeMount::Kind;
   auto info = web();
   info.config.mounts = {
-      {.kind = Kind::volume, .source = "data", .destination = "/data"},
+      {.kind = Kind::volume, .source = "data", .destination = "/data", .mode = ""},
       {.kind = Kind::volume, .destination = "/cache"},
-      {.source = "/etc", .destination = "/e", .readonly = true, .create_source = true},
+      {.source = "/etc", .destination = "/e", .readonly = true, .mode = "ro"},
       {.source = "/srv", .destination = "/s", .readonly = true},
       {.kind = Kind::tmpfs, .destination = "/t", .options = "size=1m"},
   };
@@ -103,6 +103,50 @@ TEST(ContainerView, MountsHaveAllFieldsWhateverTheyAre) {
            "{{range .Mounts}}{{.Name}},{{.Source}},{{.Destination}},{{.Driver}},{{.Mode}},{{.RW}};{{end}}"),
       "data,/var/data,/data,local,z,true;made,/var/made,/cache,local,,true;,/etc,/e,,ro,false;"
       ",/srv,/s,,,false;");
+}
+
+TEST(ContainerView, BindsAreOfDashVAndMountsOfTheOther) {
+  const Value value = inspect_container(with_mounts());
+  EXPECT_EQ(show(value, "{{.HostConfig.Binds}}"), "[data:/data /etc:/e:ro]");
+  EXPECT_EQ(show(value, "{{range .HostConfig.Mounts}}{{.Type}} {{.Source}} {{.Target}} {{.ReadOnly}}{{end}}"),
+            "bind /srv /s true");
+}
+
+TEST(ContainerView, SettingsAreToldAsTheyAct) {
+  auto info = web();
+  info.config.resources.memory = 64u << 20;
+  info.config.cap_add = {"chown", "CAP_KILL"};
+  info.config.cap_drop = {"all"};
+  info.config.ports = {{.container_port = 90, .protocol = "udp"}, {.container_port = 80}};
+  EXPECT_EQ(show(inspect_container(info), "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}"),
+            "67108864 134217728");
+  EXPECT_EQ(show(inspect_container(info), "{{.HostConfig.CapAdd}} {{.HostConfig.CapDrop}}"),
+            "[CAP_CHOWN CAP_KILL] [ALL]");
+  EXPECT_EQ(show(inspect_container(info), "{{json .Config.ExposedPorts}}"),
+            R"({"443/tcp":{},"80/tcp":{},"90/udp":{}})");
+  info.config.resources.memory_swap = -1;
+  EXPECT_EQ(show(inspect_container(info), "{{.HostConfig.MemorySwap}}"), "-1");
+}
+
+TEST(ContainerView, ScriptsFindDockersFields) {
+  auto info = web();
+  info.upper_path = "/containers/a/upper";
+  const Value value = inspect_container(info);
+  EXPECT_EQ(show(value, "{{.NetworkSettings.SandboxKey}} {{.GraphDriver.Data.UpperDir}}"),
+            "/proc/42/ns/net /containers/a/upper");
+  EXPECT_EQ(show(value,
+                 "{{with .NetworkSettings}}{{.EndpointID}}|{{.Networks.bridge.NetworkID}}|"
+                 "{{.Networks.bridge.Aliases}}{{end}}"),
+            "||[]");
+  EXPECT_EQ(show(value, "{{.AppArmorProfile}}|{{.ProcessLabel}}|{{.ExecIDs}}"), "||[]");
+  EXPECT_EQ(show(value, "{{if .State.Health}}y{{else}}n{{end}}{{if .Config.Healthcheck}}y{{else}}n{{end}}"),
+            "nn");
+  EXPECT_EQ(show(value,
+                 "{{with .HostConfig}}{{.Mounts}} {{.Links}} {{.VolumesFrom}} {{.CpuQuota}} "
+                 "{{.OomKillDisable}} {{index .ReadonlyPaths 0}}{{end}}"),
+            "[] [] [] 0 false /proc/bus");
+  info.config.privileged = true;
+  EXPECT_EQ(show(inspect_container(info), "{{.HostConfig.MaskedPaths}}"), "[]");
 }
 
 TEST(ContainerView, ATmpfsIsNoMountOfTheRow) {

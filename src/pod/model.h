@@ -28,6 +28,7 @@ struct VolumeMount {
   bool no_copy = false;         // a new volume is not filled from the image
   std::string propagation;      // "rprivate" by default
   std::string options;          // of tmpfs: "size=64m,mode=1777"
+  std::optional<std::string> mode;  // of -v, as written: "ro,z"; --mount has none
 };
 
 struct Resources {
@@ -115,6 +116,7 @@ struct ContainerInfo {
   std::vector<std::pair<std::string, VolumeMount>> mounts;  // host path -> mount, as applied
   std::vector<std::string> warnings;     // what could not be done on this machine
   std::string log_path, resolv_conf_path, hosts_path, hostname_path;
+  std::string upper_path, work_path;     // of the overlay: what it wrote; "" of the built-in pause
   std::string stop_signal;               // effective
   int restart_count = 0;
   std::string cgroup;                    // path below the hierarchies

@@ -44,6 +44,7 @@ void fields(F& f, VolumeMount& v) {
   f("no_copy", v.no_copy);
   f("propagation", v.propagation);
   f("options", v.options);
+  f("mode", v.mode);
 }
 template <class F>
 void fields(F& f, Resources& v) {

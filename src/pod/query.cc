@@ -64,6 +64,10 @@ ContainerInfo describe(Engine::Impl& engine, const ContainerRow& row, const PodR
     info.warnings.insert(info.warnings.end(), pod.runtime.warnings.begin(), pod.runtime.warnings.end());
   if (row.config.log_driver != "none")
     info.log_path = engine.container_directory(row.id) + "/" + monitor::kLogFile;
+  if (!runtime.resolved.pause) {
+    info.upper_path = engine.container_directory(row.id) + "/upper";
+    info.work_path = engine.container_directory(row.id) + "/work";
+  }
   if (running && !runtime.resolved.pause) {
     const std::string directory = engine.run_directory(row.pod);
     info.resolv_conf_path = directory + "/resolv.conf";

@@ -149,6 +149,21 @@ TEST_F(Options, ContainersAreListedByTimeAndPort) {
   EXPECT_THAT(outcome.err, HasSubstr("No such container: nobody"));
 }
 
+TEST_F(Options, BindsAreShownAsTheyWereWritten) {
+  must({"create", "--name", "job", "-v", "/etc:/a:ro,z", "--mount", "type=bind,source=/etc,target=/b", kBase,
+        "true"});
+  EXPECT_EQ("[/etc:/a:ro,z] /a:ro,z:false /b::true ",
+            host().inspect("job",
+                           "{{.HostConfig.Binds}} "
+                           "{{range .Mounts}}{{.Destination}}:{{.Mode}}:{{.RW}} {{end}}"));
+}
+
+TEST_F(Options, TheSandboxKeyIsTheNetworkNamespace) {
+  start_probe("job", {}, {"wait"});
+  EXPECT_EQ(host().namespaces_of("job").at("net"),
+            std::filesystem::read_symlink(host().inspect("job", "{{.NetworkSettings.SandboxKey}}")).string());
+}
+
 TEST_F(Options, InfoTellsTheMachine) {
   const std::string info = must({"info"});
   for (const char* part : {"Containers:", "Images:", "Kernel Version:", "Cgroup"})
