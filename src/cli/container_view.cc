@@ -371,7 +371,8 @@ std::string status_text(const ContainerInfo& container, std::int64_t now) {
                      human_duration((now - container.finished) / kSecond));
 }
 
-Value container_row(const ContainerInfo& container, std::int64_t now, bool truncate) {
+Value container_row(const ContainerInfo& container, std::int64_t now, bool truncate,
+                    const std::optional<ContainerSize>& size) {
   std::vector<std::string> mount_names;
   std::int64_t volumes = 0;
   for (const auto& mount : container.mounts) {
@@ -402,6 +403,8 @@ Value container_row(const ContainerInfo& container, std::int64_t now, bool trunc
       {"Ports", container.state == ContainerState::running
                     ? network::describe_ports(container.ports, container.exposed_ports)
                     : ""},
+      {"Size", size ? fmt::format("{} (virtual {})", human_size(size->written), human_size(size->whole))
+                    : human_size(0)},
       {"RunningFor", human_duration((now - container.created) / kSecond) + " ago"},
       {"State", to_string(container.state)},
       {"Status", status_text(container, now)},
@@ -409,9 +412,9 @@ Value container_row(const ContainerInfo& container, std::int64_t now, bool trunc
   });
 }
 
-Value inspect_container(const ContainerInfo& container) {
+Value inspect_container(const ContainerInfo& container, const std::optional<ContainerSize>& size) {
   const auto& args = container.args;
-  return Value::object({
+  Value::Members out = {
       {"Id", container.id},
       {"Created", rfc3339(container.created)},
       {"Path", args.empty() ? std::string() : args[0]},
@@ -440,7 +443,12 @@ Value inspect_container(const ContainerInfo& container) {
       {"Owner", container.owner},
       {"CgroupPath", container.cgroup},
       {"Warnings", Value::strings(container.warnings)},
-  });
+  };
+  if (size) {
+    out.emplace_back("SizeRw", size->written);
+    out.emplace_back("SizeRootFs", size->whole);
+  }
+  return Value(std::move(out));
 }
 
 }  // namespace fermata::cli

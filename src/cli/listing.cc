@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
+#include <utility>
 
 #include "base/files.h"
 #include "base/id.h"
@@ -18,6 +19,7 @@
 #include "cli/image_view.h"
 #include "cli/table.h"
 #include "cli/template.h"
+#include "pod/tree_size.h"
 
 namespace fermata::cli {
 namespace {
@@ -32,6 +34,12 @@ Result<void> choose_owner(App& app, const Flags& flags) {
     return fail(ErrorKind::invalid_argument,
                 "invalid argument \"{}\" for \"--owner\" flag: known are cli, cri and all", owner);
   return {};
+}
+
+Result<ContainerSize> size_of(pod::Engine& engine, const pod::ContainerInfo& container) {
+  const std::uint64_t written = pod::tree_size(container.upper_path);
+  TRY(const auto image, engine.images().find(container.image_id));
+  return ContainerSize{.written = written, .whole = written + (image ? image->size : 0)};
 }
 
 Result<int> run_ps(App& app, const Command&, const Flags& flags) {
@@ -53,32 +61,48 @@ Result<int> run_ps(App& app, const Command&, const Flags& flags) {
   }
   std::vector<Value> rows;
   const std::int64_t time = now_ns();
-  for (const auto& container : containers) rows.push_back(container_row(container, time, truncate));
-  const ListFormat format{.format = flags.text("format"),
-                          .columns = {{"ID", "CONTAINER ID"},
-                                      {"Image", "IMAGE"},
-                                      {"Command", "COMMAND"},
-                                      {"RunningFor", "CREATED"},
-                                      {"Status", "STATUS"},
-                                      {"Ports", "PORTS"},
-                                      {"Names", "NAMES"}},
-                          .headers = {{"CreatedAt", "CREATED AT"},
-                                      {"Labels", "LABELS"},
-                                      {"LocalVolumes", "LOCAL VOLUMES"},
-                                      {"Mounts", "MOUNTS"},
-                                      {"Networks", "NETWORKS"},
-                                      {"Owner", "OWNER"},
-                                      {"Pod", "POD"},
-                                      {"State", "STATE"}}};
+  // To go through all its files takes time, which only who looks at the result is to spend.
+  const bool sizes = flags.is_set("size") || flags.text("format").find(".Size") != std::string::npos;
+  for (const auto& container : containers) {
+    std::optional<ContainerSize> size;
+    if (sizes) {
+      TRY(size, size_of(*engine, container));
+    }
+    rows.push_back(container_row(container, time, truncate, size));
+  }
+  ListFormat format{.format = flags.text("format"),
+                    .columns = {{"ID", "CONTAINER ID"},
+                                {"Image", "IMAGE"},
+                                {"Command", "COMMAND"},
+                                {"RunningFor", "CREATED"},
+                                {"Status", "STATUS"},
+                                {"Ports", "PORTS"},
+                                {"Names", "NAMES"}},
+                    .headers = {{"CreatedAt", "CREATED AT"},
+                                {"Labels", "LABELS"},
+                                {"LocalVolumes", "LOCAL VOLUMES"},
+                                {"Mounts", "MOUNTS"},
+                                {"Networks", "NETWORKS"},
+                                {"Owner", "OWNER"},
+                                {"Pod", "POD"},
+                                {"Size", "SIZE"},
+                                {"State", "STATE"}}};
+  if (flags.is_set("size")) format.columns.push_back({"Size", "SIZE"});
   TRY(const std::string text, print_list(format, rows));
   print(text);
   return 0;
 }
 
-Result<Value> inspect_one(pod::Engine& engine, const std::string& name, const std::string& type) {
+Result<Value> inspect_one(pod::Engine& engine, const std::string& name, const std::string& type, bool sizes) {
   if (type != "image") {
     auto container = engine.inspect(name);
-    if (container) return inspect_container(*container);
+    if (container) {
+      std::optional<ContainerSize> size;
+      if (sizes) {
+        TRY(size, size_of(engine, *container));
+      }
+      return inspect_container(*container, size);
+    }
     if (type == "container" || container.error().kind() != ErrorKind::not_found)
       return tl::unexpected(std::move(container.error()));
   }
@@ -98,7 +122,7 @@ Result<int> run_inspect(App& app, const Command& command, const Flags& flags) {
   Value::List found;
   int code = 0;
   for (const std::string& name : flags.arguments()) {
-    auto value = inspect_one(*engine, name, type);
+    auto value = inspect_one(*engine, name, type, flags.is_set("size"));
     if (value && !format.empty() && format != "json") {
       auto text = print_one(format, *value);
       if (!text) return fail_with(std::move(text.error()), "template parsing error");
@@ -240,9 +264,11 @@ constexpr FlagSpec kFormat = {
 constexpr FlagSpec kInspectFormat = {"format", 'f', FlagKind::text, "string",
                                      "Format output using a custom template: 'json' or a Go TEMPLATE"};
 
+constexpr FlagSpec kInspectSize = {"size", 's', FlagKind::boolean, "", "Display total file sizes"};
+
 // `container inspect` and `image inspect` see the objects of their group alone.
 Command group_inspect(std::string_view group, std::string_view name, std::string_view summary,
-                      std::string_view usage, std::string_view example) {
+                      std::string_view usage, std::string_view example, std::vector<FlagSpec> flags) {
   return {.name = name,
           .group = group,
           .group_name = "inspect",
@@ -250,7 +276,7 @@ Command group_inspect(std::string_view group, std::string_view name, std::string
           .usages = {usage},
           .example = example,
           .least = 1,
-          .flags = {kInspectFormat},
+          .flags = std::move(flags),
           .hidden = true,
           .run = run_inspect};
 }
@@ -277,7 +303,8 @@ void add_listing_commands(std::vector<Command>& commands) {
             {"latest", 'l', FlagKind::boolean, "", "Show the latest created container (includes all states)"},
             {"no-trunc", 0, FlagKind::boolean, "", "Don't truncate output"},
             {"owner", 0, FlagKind::text, "string", "Whose containers: cli, cri or all (default \"cli\")"},
-            {"quiet", 'q', FlagKind::boolean, "", "Only display container IDs"}},
+            {"quiet", 'q', FlagKind::boolean, "", "Only display container IDs"},
+            {"size", 's', FlagKind::boolean, "", "Display total file sizes"}},
        .primary = true,
        .run = run_ps});
   commands.push_back({.name = "inspect",
@@ -286,15 +313,18 @@ void add_listing_commands(std::vector<Command>& commands) {
                       .example = "fermata inspect --format '{{.State.Pid}}' web",
                       .least = 1,
                       .flags = {kInspectFormat,
+                                kInspectSize,
                                 {"type", 0, FlagKind::text, "string",
                                  "Only inspect objects of the given type (container, image)"}},
                       .run = run_inspect});
   commands.push_back(group_inspect(
       "container", "container inspect", "Display detailed information on one or more containers",
-      "[OPTIONS] CONTAINER [CONTAINER...]", "fermata container inspect --format '{{.State.Pid}}' web"));
+      "[OPTIONS] CONTAINER [CONTAINER...]", "fermata container inspect --format '{{.State.Pid}}' web",
+      {kInspectFormat, kInspectSize}));
   commands.push_back(
       group_inspect("image", "image inspect", "Display detailed information on one or more images",
-                    "[OPTIONS] IMAGE [IMAGE...]", "fermata image inspect --format '{{.Config.Cmd}}' nginx"));
+                    "[OPTIONS] IMAGE [IMAGE...]", "fermata image inspect --format '{{.Config.Cmd}}' nginx",
+                    {kInspectFormat}));
   commands.push_back({.name = "port",
                       .group = "container",
                       .summary = "List port mappings or a specific mapping for the container",

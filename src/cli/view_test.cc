@@ -149,6 +149,14 @@ TEST(ContainerView, ScriptsFindDockersFields) {
   EXPECT_EQ(show(inspect_container(info), "{{.HostConfig.MaskedPaths}}"), "[]");
 }
 
+TEST(ContainerView, SizesWhenTheyAreAskedFor) {
+  const ContainerSize size{.written = 12, .whole = 4'000'012};
+  EXPECT_EQ(show(container_row(web(), kNow, true), "{{.Size}}"), "0B");
+  EXPECT_EQ(show(container_row(web(), kNow, true, size), "{{.Size}}"), "12B (virtual 4MB)");
+  EXPECT_EQ(show(inspect_container(web(), size), "{{.SizeRw}} {{.SizeRootFs}}"), "12 4000012");
+  EXPECT_NE(show(inspect_container(web()), "{{.SizeRw}}").find("no entry"), std::string::npos);
+}
+
 TEST(ContainerView, ATmpfsIsNoMountOfTheRow) {
   EXPECT_EQ(show(container_row(with_mounts(), kNow, true), "{{.Mounts}} {{.LocalVolumes}}"),
             "data,made,/etc,/srv 2");

@@ -149,6 +149,17 @@ TEST_F(Options, ContainersAreListedByTimeAndPort) {
   EXPECT_THAT(outcome.err, HasSubstr("No such container: nobody"));
 }
 
+TEST_F(Options, SizesOfWhatWasWritten) {
+  must({"run", "--name", "job", kBase, "sh", "-c", "head -c 5000 /dev/zero >/written"});
+  EXPECT_EQ("5000", must({"inspect", "--size", "-f", "{{.SizeRw}}", "job"}));
+  EXPECT_THAT(must({"ps", "-a", "--format", "{{.Size}}"}), MatchesRegex("5kB .virtual .*MB."));
+  EXPECT_THAT(must({"ps", "-as"}), HasSubstr("5kB (virtual "));
+  EXPECT_THAT(must({"ps", "-a", "--format", "json"}), HasSubstr("\"Size\":\"0B\""));
+  EXPECT_THAT(must({"ps", "-a"}), Not(HasSubstr("SIZE")));
+  EXPECT_EQ("5000", std::to_string(std::filesystem::file_size(
+                        host().inspect("job", "{{.GraphDriver.Data.UpperDir}}") + "/written")));
+}
+
 TEST_F(Options, BindsAreShownAsTheyWereWritten) {
   must({"create", "--name", "job", "-v", "/etc:/a:ro,z", "--mount", "type=bind,source=/etc,target=/b", kBase,
         "true"});
