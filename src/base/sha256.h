@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4) of a few bytes in memory, for commands that load no cryptographic library. What streams
+// SHA-256 of a few bytes in memory by libmd, linked in: OpenSSL would have to be loaded. What streams
 // by, and what must be proven, goes through image/transfer/digest.h.
 #pragma once
 
