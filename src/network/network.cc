@@ -171,15 +171,18 @@ Result<void> Network::release(const std::string& pod) {
   return impl_->release(pod, sockets);
 }
 
-Result<bool> Network::Impl::idle() {
+Result<std::optional<std::int64_t>> Network::Impl::idle_since() {
   TRY(const std::string made, setting(*database, "bridge"));
+  if (made.empty()) return std::optional<std::int64_t>();
   TRY(const bool used, any_lease(*database));
-  return !made.empty() && !used;
+  if (used) return std::optional<std::int64_t>();
+  TRY(const std::int64_t ended, last_lease_end(*database));
+  return std::optional(ended);
 }
 
 Result<void> Network::Impl::take_down() {
-  TRY(const bool unused, idle());
-  if (!unused) return {};
+  TRY(const auto since, idle_since());
+  if (!since) return {};
   TRY(Sockets & sockets, open_sockets());
   sockets.netfilter.close_in_background();
   TRY(close_foreign_chains(sockets.netfilter, *database, options.bridge));
@@ -188,7 +191,7 @@ Result<void> Network::Impl::take_down() {
   return remove_bridge(sockets.route, *database, options);
 }
 
-Result<bool> Network::idle() { return impl_->idle(); }
+Result<std::optional<std::int64_t>> Network::idle_since() { return impl_->idle_since(); }
 
 Result<void> Network::take_down() {
   TRY(const UniqueFd guard, lock(impl_->options.run_directory));
@@ -199,12 +202,11 @@ Result<void> Network::maintain() {
   // The usual answers, without the lock: there is nothing, or somebody will take it down.
   TRY(const std::string made, setting(*impl_->database, "bridge"));
   if (made.empty()) return {};
-  TRY(const bool idle, impl_->idle());
-  TRY(const std::int64_t ended, last_lease_end(*impl_->database));
-  if (idle && now_ns() - ended < kForgotten) return {};
+  TRY(const auto since, impl_->idle_since());
+  if (since && now_ns() - *since < kForgotten) return {};
   TRY(const UniqueFd guard, lock(impl_->options.run_directory, false));
   if (!guard) return {};
-  if (idle) return impl_->take_down();
+  if (since) return impl_->take_down();
   TRY(Sockets & sockets, impl_->open_sockets());
   TRY(const HostBridge bridge, find_bridge(sockets.route, *impl_->database, impl_->options));
   if (bridge.link == 0) return {};

@@ -30,7 +30,7 @@ struct Network::Impl {
   Result<void> note_generation(Sockets& sockets);
   Result<void> unpublish(const std::string& pod, Sockets& sockets);
   Result<void> release(const std::string& pod, Sockets& sockets);
-  Result<bool> idle();
+  Result<std::optional<std::int64_t>> idle_since();
   // The lock is held.
   Result<void> take_down();
 };

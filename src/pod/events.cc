@@ -2,14 +2,28 @@
 #include <chrono>
 #include <thread>
 
+#include "base/clock.h"
 #include "pod/engine_impl.h"
+#include "pod/file_lock.h"
 
 namespace fermata::pod {
 namespace {
 
 // How long bridge and table outlive the last pod: whoever replaces a container finds them standing, and no
 // command waits while the kernel takes them away.
-constexpr std::chrono::milliseconds kNetworkLinger{1000};
+constexpr std::chrono::nanoseconds kNetworkLinger = std::chrono::seconds(1);
+
+// Waits until the network has been idle for so long. False: it is in use again.
+Result<bool> outwait(network::Network& net) {
+  for (;;) {
+    TRY(const auto since, net.idle_since());
+    if (!since) return false;
+    const std::chrono::nanoseconds left = kNetworkLinger - std::chrono::nanoseconds(now_ns() - *since);
+    // More than all of it: the clock was set back.
+    if (left.count() <= 0 || left > kNetworkLinger) return true;
+    std::this_thread::sleep_for(left);
+  }
+}
 
 }  // namespace
 
@@ -19,10 +33,12 @@ Result<void> Engine::Impl::handle_event(const std::string& pod) {
   TRY(settle(pod));
   const auto row = store().pod(pod);
   if (row && row->ready) return {};
+  // One process waits, however many pods end one after the other.
+  TRY(const auto waiting, FileLock::try_acquire(options_.run_root + "/linger"));
+  if (!waiting) return {};
   TRY(auto* net, network());
-  TRY(const bool idle, net->idle());
+  TRY(const bool idle, outwait(*net));
   if (!idle) return {};
-  std::this_thread::sleep_for(kNetworkLinger);
   TRY(net->take_down());
   // Until here this process may have been the one for which the groups were left.
   return remove_common_groups();

@@ -517,11 +517,11 @@ TEST_F(NetworkTest, BridgeAndTableStayUntilTheyAreTakenDown) {
   for (const char* name : {"first", "second"}) {
     const UniqueFd pod = new_namespace();
     (void)attach(name, pod, reserve(name, {{"", 8080, 80}}));
-    EXPECT_FALSE(network_->idle().value());
+    EXPECT_FALSE(network_->idle_since().value());
     ASSERT_TRUE(network_->take_down());
     EXPECT_TRUE(table_stands("fmtest0"));
     release(name);
-    EXPECT_TRUE(network_->idle().value());
+    EXPECT_TRUE(network_->idle_since().value());
     EXPECT_TRUE(table_stands("fmtest0"));
     EXPECT_NE(links().find("fmtest0"), std::string::npos);
   }
@@ -529,7 +529,7 @@ TEST_F(NetworkTest, BridgeAndTableStayUntilTheyAreTakenDown) {
   ASSERT_TRUE(network_->maintain());
   EXPECT_TRUE(table_stands("fmtest0"));
   take_down();
-  EXPECT_FALSE(network_->idle().value());
+  EXPECT_FALSE(network_->idle_since().value());
   EXPECT_TRUE(links_become("")) << links();
 }
 
