@@ -138,7 +138,8 @@ bool ListFilter::matches(const ContainerInfo& container) const {
   if (before_ && container.created >= *before_) return false;
   if (since_ && container.created <= *since_) return false;
   return std::all_of(wanted_.begin(), wanted_.end(), [&](const auto& entry) {
-    const auto& [key, values] = entry;
+    const std::string& key = entry.first;
+    const auto& values = entry.second;
     const auto holds = [&](const std::string& value) { return matches_one(container, key, value); };
     // Labels must all be there; other values are alternatives.
     return key == "label" ? std::all_of(values.begin(), values.end(), holds)
