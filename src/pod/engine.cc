@@ -112,6 +112,13 @@ std::string Engine::Impl::container_cgroup(const PodRow& pod, const std::string&
   return fmt::format("{}/ctrs/{}", pod_cgroup(pod.id), container);
 }
 
+Result<void> Engine::Impl::kill_group(const std::string& path) {
+  TRY(const auto* mounts, cgroup_mounts());
+  const auto group = kernel::Cgroup::open(*mounts, path);
+  if (!group.exists()) return {};
+  return group.kill_all();
+}
+
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::~Engine() = default;
 
@@ -136,6 +143,10 @@ SessionResult Engine::exec(const std::string& container, const ExecConfig& confi
 Result<void> Engine::stop(const std::string& container, std::optional<int> timeout,
                           const std::string& signal) {
   return impl_->stop(container, timeout, signal);
+}
+Result<void> Engine::restart(const std::string& container, std::optional<int> timeout,
+                             const std::string& signal) {
+  return impl_->restart(container, timeout, signal);
 }
 Result<void> Engine::kill(const std::string& container, const std::string& signal) {
   return impl_->kill(container, signal);

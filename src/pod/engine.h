@@ -107,6 +107,8 @@ class Engine {
                                                             const StreamSelection& streams);
   // timeout: nullopt the container's own (10 s unless configured); negative: wait forever. Stopping a stopped one is a success.
   Result<void> stop(const std::string& container, std::optional<int> timeout_seconds, const std::string& signal = "");
+  // Stops and starts. A --rm container stays; one that runs is not stopped when what it joins has gone.
+  Result<void> restart(const std::string& container, std::optional<int> timeout_seconds, const std::string& signal = "");
   Result<void> kill(const std::string& container, const std::string& signal);
   // Its exit code, once it is not running.
   Result<int> wait(const std::string& container);

@@ -48,7 +48,8 @@ class Engine::Impl {
   // create.cc
   Result<std::string> create(ContainerConfig config);
   // start.cc
-  StartResult start(const std::string& reference, const StreamSelection& streams);
+  // `rebuild`: also when the container whose network it joins does not run.
+  StartResult start(const std::string& reference, const StreamSelection& streams, bool rebuild = false);
   Result<std::unique_ptr<Session>> attach(const std::string& reference, const StreamSelection& streams);
   // exec.cc
   SessionResult exec(const std::string& reference, const ExecConfig& config, const StreamSelection& streams);
@@ -57,6 +58,12 @@ class Engine::Impl {
   Result<void> kill(const std::string& reference, const std::string& signal);
   Result<int> wait(const std::string& reference);
   Result<void> resize(const std::string& reference, std::uint32_t rows, std::uint32_t columns);
+  // restart.cc
+  Result<void> restart(const std::string& reference, std::optional<int> timeout, const std::string& signal);
+  // A restart of a --rm container is over, or its process is gone: what does not run now is removed.
+  Result<void> finish_restart(const std::string& id);
+  // By a command that is at work: what has ended is not to be removed.
+  Result<bool> being_restarted(const std::string& id);
   // remove.cc
   Result<void> remove(const std::string& reference, const RemoveOptions& options);
   Result<void> remove_settled(const ContainerRow& container, bool volumes);
@@ -88,6 +95,8 @@ class Engine::Impl {
   std::string container_directory(const std::string& id) const { return options_.root + "/containers/" + id; }
   std::string pod_cgroup(const std::string& pod) const { return cgroup_parent_ + "/" + pod; }
   std::string container_cgroup(const PodRow& pod, const std::string& container) const;
+  // Kills what is left of a group, if there is one.
+  Result<void> kill_group(const std::string& path);
 
   // live.cc. nullopt: no monitor answers.
   Result<std::optional<LivePod>> reach(const std::string& pod);

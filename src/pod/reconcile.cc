@@ -29,14 +29,15 @@ Result<void> Engine::Impl::reconcile() {
   std::vector<std::int64_t> unfinished_images;
   bool started = false;
   for (const Intent& intent : intents) {
-    const std::int64_t start = process_start(intent.pid);
-    if (start != 0 && start == intent.pid_start) continue;  // at work
-    if (intent.kind == "start" || intent.kind == "remove") {
+    if (intent.at_work()) continue;
+    if (intent.kind == "start" || intent.kind == "remove" || intent.kind == "restart") {
       started = started || intent.kind == "start";
       // What cannot be finished now (a file that cannot be removed) keeps its intent for the next command. It
       // is no reason to refuse this one, which may be about something else; `rm` and `start` of the object
       // itself come across the obstacle again and name it.
-      const auto done = intent.kind == "start" ? undo_start(intent) : finish_removal(intent);
+      const auto done = intent.kind == "start"    ? undo_start(intent)
+                        : intent.kind == "remove" ? finish_removal(intent)
+                                                  : finish_restart(intent.object);
       if (done) TRY(store().remove_intent(intent.id));
     } else {
       unfinished_images.push_back(intent.id);

@@ -61,9 +61,7 @@ Result<void> Engine::Impl::remove(const std::string& reference, const RemoveOpti
     // Somebody else's kill is as good; a failure shows below, where it still runs.
     (void)live->client.signal(container.id, 9);
     TRY(const PodRow pod, store().pod(container.pod));
-    TRY(const auto* mounts, cgroup_mounts());
-    const auto group = kernel::Cgroup::open(*mounts, container_cgroup(pod, container.id));
-    if (group.exists()) TRY(group.kill_all());
+    TRY(kill_group(container_cgroup(pod, container.id)));
     auto ended = live->client.wait_killed(container.id);
     // Another error: the monitor has ended, and said what it had to say.
     if (!ended && ended.error().kind() == ErrorKind::unavailable && ended.error().error_number() == 0)
@@ -78,6 +76,12 @@ Result<void> Engine::Impl::remove(const std::string& reference, const RemoveOpti
       TRY(const auto now, reach(container.pod));
       if (now && now->runs(container.id))
         return fail(ErrorKind::conflict, "container \"/{}\" was started again meanwhile", container.name);
+      TRY(const bool comes_back, being_restarted(again->id));
+      if (comes_back && !options.force)
+        return fail(ErrorKind::conflict,
+                    "cannot remove container \"/{}\": container is restarting: stop the container before "
+                    "removing or force remove",
+                    container.name);
       TRY(remove_settled(*again, options.volumes));
     }
   }

@@ -13,18 +13,12 @@ bool shares_pid(const ContainerConfig& config) {
   return config.pid.kind == "container" || config.pid.kind == "host";
 }
 
-// Kills what is left of a container's group. In a PID namespace of its own the kernel has done it already.
-Result<void> kill_group(const kernel::CgroupMounts& mounts, const std::string& path) {
-  const auto group = kernel::Cgroup::open(mounts, path);
-  if (!group.exists()) return {};
-  return group.kill_all();
-}
-
 // The infra process is the pod's life: its members end with it.
-Result<void> end_members(const kernel::CgroupMounts& mounts, const std::string& pod_cgroup, LivePod& live) {
-  TRY(kill_group(mounts, pod_cgroup + "/ctrs"));
+Result<void> end_members(Engine::Impl& engine, const PodRow& pod, LivePod& live) {
+  TRY(engine.kill_group(engine.pod_cgroup(pod.id) + "/ctrs"));
   for (const auto& process : live.processes)
-    if (process.exit_code < 0 && (process.flags & monitor::kExec) == 0) TRY(live.client.wait_killed(process.id));
+    if (process.exit_code < 0 && (process.flags & monitor::kExec) == 0)
+      TRY(live.client.wait_killed(process.id));
   return live.refresh();
 }
 
@@ -38,15 +32,15 @@ Result<void> Engine::Impl::settle_locked(const std::string& id) {
   TRY(auto live, reach(id));
   if (!pod.ready && !live) return {};
   TRY(auto members, store().members(id));
-  TRY(const auto* mounts, cgroup_mounts());
   if (pod.ready && live) {
     const auto* infra = pod.config.infra.empty() ? nullptr : live->find(pod.config.infra);
     if (infra != nullptr && infra->exit_code >= 0 && live->anything_runs())
-      TRY(end_members(*mounts, pod_cgroup(id), *live));
+      TRY(end_members(*this, pod, *live));
     for (ContainerRow& member : members) {
       const auto* process = live->find(member.id);
+      // In a PID namespace of its own the kernel has done it already.
       if (process != nullptr && process->exit_code >= 0 && shares_pid(member.config))
-        TRY(kill_group(*mounts, container_cgroup(pod, member.id)));
+        TRY(kill_group(container_cgroup(pod, member.id)));
     }
   }
   for (ContainerRow& member : members) present(member, live ? &*live : nullptr);
@@ -61,9 +55,11 @@ Result<void> Engine::Impl::settle_locked(const std::string& id) {
     TRY(store().update(pod));
     TRY(transaction.commit());
   }
-  for (const ContainerRow& member : members)
-    if (member.config.auto_remove && member.state == ContainerState::exited)
-      TRY(remove_settled(member, true));
+  for (const ContainerRow& member : members) {
+    if (!member.config.auto_remove || member.state != ContainerState::exited) continue;
+    TRY(const bool comes_back, being_restarted(member.id));
+    if (!comes_back) TRY(remove_settled(member, true));
+  }
   return {};
 }
 

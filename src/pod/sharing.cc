@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/files.h"
+#include "base/id.h"
 #include "kernel/mounts.h"
 #include "pod/sandbox.h"
 
@@ -52,6 +53,22 @@ Result<Sharing::Target> Sharing::running_target(const std::string& reference, co
       .container = std::move(container), .pod = std::move(pod), .live = std::move(*live), .process = nullptr};
   target.process = target.live.find(target.container.id);
   return target;
+}
+
+Result<void> Sharing::check_targets(const ContainerRow& container, const PodRow& pod) {
+  const ContainerConfig& config = container.config;
+  const auto check = [&](const NamespaceMode& mode, const char* what) -> Result<void> {
+    if (mode.kind != "container") return {};
+    const auto target = running_target(mode.target, what);
+    if (target) return {};
+    if (target.error().kind() != ErrorKind::not_found) return tl::unexpected(target.error());
+    // Its name went with it. That of its pod stays.
+    const bool here = mode.target == config.net.target;
+    return fail(ErrorKind::conflict, "cannot join {} of container {}{}, which was removed", what,
+                short_id(mode.target), here ? fmt::format(" of pod '{}'", pod.name) : "");
+  };
+  TRY(check(config.pid, "PID"));
+  return check(config.ipc, "IPC");
 }
 
 Result<SharedIpc> Sharing::open_ipc(const std::string& first) {

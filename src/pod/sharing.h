@@ -39,6 +39,9 @@ class Sharing {
   };
   Result<Target> running_target(const std::string& reference, const char* what);
 
+  // Whether those whose PID and IPC namespaces the container joins still run.
+  Result<void> check_targets(const ContainerRow& container, const PodRow& pod);
+
   Result<SharedIpc> open_ipc(const std::string& reference);
   // /proc/<pid>/ns/pid of a running container.
   Result<UniqueFd> open_pid_namespace(const std::string& reference);

@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "pod/engine_impl.h"
 #include "pod/launcher.h"
+#include "pod/sharing.h"
 
 namespace fermata::pod {
 namespace {
@@ -16,7 +17,8 @@ tl::unexpected<StartFailure> start_failure(Error error, int exit_code = 125) {
 // One start under the pod's lock.
 class Start {
  public:
-  Start(Engine::Impl& engine, state::Database& database) : engine_(engine), database_(database) {}
+  Start(Engine::Impl& engine, state::Database& database, bool rebuild)
+      : engine_(engine), database_(database), rebuild_(rebuild) {}
 
   StartResult run(ContainerRow& container, const StreamSelection& streams);
 
@@ -31,6 +33,7 @@ class Start {
 
   Engine::Impl& engine_;
   state::Database& database_;
+  bool rebuild_;
   PodRow pod_;
   std::optional<LivePod> live_;
   std::optional<FileLock> groups_lock_;  // held while a sandbox is being made
@@ -57,11 +60,13 @@ Result<void> Start::have_sandbox(const ContainerRow& container) {
     TRY(engine_.store().update(pod_));
     TRY(transaction.commit());
   }
-  // An ordinary target must run for the pod to exist; an infra container is started for its members.
-  if (container.config.net.kind == "container" && pod_.config.infra.empty()) {
+  // An ordinary target must run for the pod to exist; an infra container is started for its members. One that
+  // was removed cannot come back, and the pod knows without it how it is made.
+  if (container.config.net.kind == "container" && pod_.config.infra.empty() && !rebuild_) {
     const auto target = engine_.store().container(container.config.net.target);
-    if (!target) return fail(ErrorKind::not_found, "No such container: {}", container.config.net.target);
-    return fail(ErrorKind::conflict, "cannot join network of a non running container: {}", target->name);
+    if (target)
+      return fail(ErrorKind::conflict, "cannot join network of a non running container: {}", target->name);
+    if (target.error().kind() != ErrorKind::not_found) return tl::unexpected(target.error());
   }
   TRY(groups_lock_, FileLock::try_acquire(engine_.options().run_root + "/lock", FileLock::Mode::shared));
   if (!groups_lock_) {
@@ -89,6 +94,8 @@ Result<void> Start::record(const ContainerRow& container) {
 SessionResult Start::launch(ContainerRow& container, const StreamSelection& streams) {
   ContainerRuntime& runtime = container.runtime;
   before_ = container;
+  if (auto joined = Sharing(engine_).check_targets(container, pod_); !joined)
+    return start_failure(std::move(joined.error()));
   if (live_->find(container.id) != nullptr)
     if (auto forgotten = live_->client.forget(container.id); !forgotten)
       return start_failure(std::move(forgotten.error()));
@@ -170,7 +177,7 @@ StartResult Start::run(ContainerRow& container, const StreamSelection& streams) 
 
 }  // namespace
 
-StartResult Engine::Impl::start(const std::string& reference, const StreamSelection& streams) {
+StartResult Engine::Impl::start(const std::string& reference, const StreamSelection& streams, bool rebuild) {
   auto container = find(reference);
   if (!container) return start_failure(std::move(container.error()));
   StartResult result = Started();
@@ -184,7 +191,7 @@ StartResult Engine::Impl::start(const std::string& reference, const StreamSelect
       return start_failure(
           Error(ErrorKind::conflict, 0,
                 fmt::format("container {} is being removed: run 'rm' again", container->name)));
-    result = Start(*this, *database_).run(*container, streams);
+    result = Start(*this, *database_, rebuild).run(*container, streams);
     // One that was running already has only not been attached to.
     if (!result && container->config.auto_remove && container->state != ContainerState::running)
       (void)remove_settled(*container, true);

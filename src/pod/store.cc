@@ -241,6 +241,11 @@ Result<void> Store::orphan_volumes(const std::string& container) {
   return statement.bind(1, container).run();
 }
 
+bool Intent::at_work() const {
+  const std::int64_t start = process_start(pid);
+  return start != 0 && start == pid_start;
+}
+
 Result<std::int64_t> Store::add_intent(const std::string& kind, const std::string& object, bool volumes) {
   TRY(auto statement,
       database_->prepare("INSERT INTO intents(kind,object,detail,pid,pid_start) VALUES(?,?,?,?,?)"));

@@ -17,11 +17,13 @@ namespace fermata::pod {
 // Work in progress that a killed process leaves to the next one.
 struct Intent {
   std::int64_t id = 0;
-  std::string kind;  // "start" (object: pod), "remove" (object: container); others belong to the image store
+  std::string kind;  // "start" (object: pod), "remove", "restart" (object: container); others belong to the
+                     // image store
   std::string object;
   bool volumes = false;  // of "remove": with its anonymous volumes
   int pid = 0;
   std::int64_t pid_start = 0;  // clock ticks after boot, proc_pid_stat(5)
+  bool at_work() const;        // its process lives
 };
 
 struct Volume {

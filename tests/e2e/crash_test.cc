@@ -96,6 +96,19 @@ TEST_F(Crash, StartKilledAnywhereCanBeRepeated) {
   }
 }
 
+TEST_F(Crash, RestartKilledAnywhereLeavesNothingHalfRemoved) {
+  auto run = run_pod();
+  run.insert(run.begin() + 2, "--rm");
+  must(run);
+  const Seconds usual = time_of({"restart", "victim"});
+  for (int round = 0; round < rounds_; ++round) {
+    killed_somewhere({"restart", "victim"}, usual);
+    // It runs, or it is gone as anything with --rm that has ended, and its name is free.
+    EXPECT_TRUE(eventually([&] { return running_containers() == 1 || fermata(run).ok(); }))
+        << "round " << round;
+  }
+}
+
 TEST_F(Crash, ImportKilledAnywhereLeavesNoHalfImage) {
   const Arguments import{"import", host().base_tar(), "e2e/crash:1"};
   const Seconds usual = time_of(import);

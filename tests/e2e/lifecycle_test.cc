@@ -160,6 +160,10 @@ TEST_F(Lifecycle, OneBadNameDoesNotStopTheOthers) {
   EXPECT_THAT(outcome.err, HasSubstr("no-such"));
   EXPECT_FALSE(host().is_running("one"));
   EXPECT_FALSE(host().is_running("two"));
+  const Outcome forced = fermata({"rm", "-f", "no-such"});
+  EXPECT_EQ(0, forced.code);
+  EXPECT_EQ("", forced.out);
+  EXPECT_THAT(forced.err, HasSubstr("No such container: no-such"));
   const Outcome removed = fermata({"rm", "no-such", "one", "two"});
   EXPECT_EQ(1, removed.code);
   EXPECT_EQ("one\ntwo\n", removed.out);
@@ -253,6 +257,27 @@ TEST_F(Lifecycle, RestartKeepsWhatTheContainerWrote) {
   must({"run", "--name", "keeper", kBase, "sh", "-c", "cat /tmp/seen 2>/dev/null; echo again >> /tmp/seen"});
   EXPECT_EQ("again", must({"start", "-a", "keeper"}));
   EXPECT_EQ("again\nagain", must({"start", "-a", "keeper"}));
+}
+
+TEST_F(Lifecycle, RestartKeepsAContainerThatIsRemovedOnExit) {
+  must({"run", "-d", "--rm", "--name", "job", kProbeImage, "trap", "0"});
+  const std::string id = host().inspect("job", "{{.Id}}");
+  for (int round = 0; round < rounds(5); ++round) {
+    ASSERT_TRUE(logs_show("job", "ready"));
+    must({"restart", "job"});
+    EXPECT_TRUE(host().is_running("job"));
+    EXPECT_EQ(id, host().inspect("job", "{{.Id}}"));
+  }
+  must({"stop", "-t", "0", "job"});
+  EXPECT_EQ("", must({"ps", "-aq"}));
+}
+
+TEST_F(Lifecycle, WhatEndsRightAfterItsRestartIsRemoved) {
+  must({"run", "-d", "--rm", "--name", "job", "-v", "/seen", kBase, "sh", "-c",
+        "test -e /seen/once || { touch /seen/once; exec probe wait; }"});
+  ASSERT_TRUE(eventually([] { return fermata({"exec", "job", "test", "-e", "/seen/once"}).ok(); }));
+  must({"restart", "job"});
+  EXPECT_TRUE(eventually([] { return must({"ps", "-aq"}).empty(); }));
 }
 
 TEST_F(Lifecycle, ExecRunsBesideAndTellsItsOwnExitCode) {

@@ -114,6 +114,15 @@ TEST_F(Race, MembersComeWhileThePodEnds) {
   }
 }
 
+TEST_F(Race, RestartsOfOneContainerThatIsRemovedOnExit) {
+  start_probe("job", {"--rm"}, {"wait"});
+  for (int round = 0; round < rounds(5); ++round) {
+    for (const Outcome& outcome : at_once(std::vector<Arguments>(3, {"restart", "-t", "1", "job"})))
+      EXPECT_TRUE(outcome.ok()) << outcome;
+    EXPECT_TRUE(host().is_running("job"));
+  }
+}
+
 TEST_F(Race, ManyExecsAtOnce) {
   start_probe("job", {}, {"wait"});
   std::vector<Arguments> commands;

@@ -209,6 +209,48 @@ TEST_F(Walkthrough, AnOrdinaryContainerRestartsIntoTheNetworkItShared) {
   EXPECT_EQ(address, inside("first", {"ip", "addr", "show", "eth0"}));
 }
 
+TEST_F(Walkthrough, AMemberRestartsAfterTheFirstOfItsPodIsGone) {
+  start_probe("first", {"--hostname", "box"}, {"wait"});
+  start_probe("second", {"--net=container:first"}, {"wait"});
+  must({"stop", "-t", "0", "first"});
+  must({"restart", "-t", "0", "second"});
+  EXPECT_TRUE(host().is_running("second"));
+  must({"rm", "first"});
+  must({"restart", "-t", "0", "second"});
+  EXPECT_EQ("box", inside("second", {"hostname"}));
+  must({"stop", "-t", "0", "second"});
+  must({"start", "second"});
+  EXPECT_TRUE(host().is_running("second"));
+}
+
+TEST_F(Walkthrough, AMemberIsNotStoppedForARestartThatCannotBe) {
+  start_probe("first", {"--ipc=shareable"}, {"wait"});
+  start_probe("second", {"--net=container:first", "--ipc=container:first"}, {"wait"});
+  must({"stop", "-t", "0", "first"});
+  Outcome outcome = fermata({"restart", "-t", "0", "second"});
+  EXPECT_EQ(1, outcome.code);
+  EXPECT_THAT(outcome.err, HasSubstr("cannot join IPC of a non running container: first"));
+  EXPECT_TRUE(host().is_running("second"));
+  must({"rm", "first"});
+  outcome = fermata({"restart", "-t", "0", "second"});
+  EXPECT_EQ(1, outcome.code);
+  EXPECT_THAT(outcome.err, HasSubstr("of pod 'first', which was removed"));
+  EXPECT_TRUE(host().is_running("second"));
+}
+
+TEST_F(Walkthrough, WithoutPauseAMemberKeepsItsNetworkButHasNoProcessOne) {
+  const std::string pause = must({"run", "-d", "--name", "pause", kPause});
+  start_probe("network", {"--net=container:pause"}, {"wait"});
+  start_probe("both", {"--net=container:pause", "--pid=container:pause"}, {"wait"});
+  must({"rm", "-f", "pause"});
+  EXPECT_EQ("network", must({"start", "network"}));
+  const Outcome outcome = fermata({"start", "both"});
+  EXPECT_EQ(1, outcome.code);
+  EXPECT_THAT(outcome.err, HasSubstr("cannot join PID of container " + pause.substr(0, 12) +
+                                     " of pod 'pause', which was removed"));
+  EXPECT_TRUE(host().is_running("network"));
+}
+
 TEST_F(Walkthrough, JoiningWhatCannotBeJoinedSaysWhy) {
   start_probe("private", {}, {"wait"});
   EXPECT_THAT(fermata({"run", "--rm", "--ipc=container:private", kBase, "true"}).err, HasSubstr("shareable"));
