@@ -106,6 +106,7 @@ class Engine {
   tl::expected<std::unique_ptr<Session>, StartFailure> exec(const std::string& container, const ExecConfig& config,
                                                             const StreamSelection& streams);
   // timeout: nullopt the container's own (10 s unless configured); negative: wait forever. Stopping a stopped one is a success.
+  // An infra container's members are stopped before it, all at once, each with its own signal.
   Result<void> stop(const std::string& container, std::optional<int> timeout_seconds, const std::string& signal = "");
   // Stops and starts. A --rm container stays; one that runs is not stopped when what it joins has gone.
   Result<void> restart(const std::string& container, std::optional<int> timeout_seconds, const std::string& signal = "");

@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <csignal>
+#include <limits>
+#include <vector>
 
 #include "kernel/pidfd.h"
 #include "pod/engine_impl.h"
@@ -18,20 +20,24 @@ constexpr int kDefaultTimeout = 10;           // seconds, docker's
 constexpr milliseconds kKillPatience{10000};  // after SIGKILL
 constexpr int kLostExitCode = 137;
 
-// Milliseconds for poll(2); negative: for ever.
-Result<bool> wait_end(int pidfd, std::optional<milliseconds> timeout) {
-  const auto deadline = steady_clock::now() + timeout.value_or(milliseconds(0));
-  for (;;) {
-    int left = -1;
-    if (timeout)
-      left = std::max(
-          0, static_cast<int>(std::chrono::ceil<milliseconds>(deadline - steady_clock::now()).count()));
-    pollfd end = {.fd = pidfd, .events = POLLIN, .revents = 0};
-    const int ready = ::poll(&end, 1, left);
-    if (ready > 0) return true;
-    if (ready == 0) return false;
-    if (errno != EINTR) return fail(errno, "wait for a process");
+// A container that is to end, and has been told.
+struct Ending {
+  std::string id, name;
+  std::string group;  // killed at the deadline; "": it was
+  UniqueFd process;
+  std::optional<steady_clock::time_point> deadline;  // nullopt: it has all time
+};
+
+// For poll(2): until the first deadline.
+int time_left(const std::vector<Ending>& endings) {
+  std::int64_t left = -1;
+  for (const Ending& ending : endings) {
+    if (!ending.deadline) continue;
+    const std::int64_t own = std::max<std::int64_t>(
+        0, std::chrono::ceil<milliseconds>(*ending.deadline - steady_clock::now()).count());
+    left = left < 0 ? own : std::min(left, own);
   }
+  return static_cast<int>(std::min<std::int64_t>(left, std::numeric_limits<int>::max()));
 }
 
 // Another command was quicker: the pod's last process has ended, and its monitor with it.
@@ -63,37 +69,92 @@ Result<void> send(LivePod& live, const std::string& container, int signal) {
   return sent;
 }
 
+// It did not do as it was told.
+Result<void> at_deadline(Engine::Impl& engine, LivePod& live, Ending& ending) {
+  if (ending.group.empty())
+    return fail(ErrorKind::unavailable,
+                "container {} does not end after SIGKILL: a process of it hangs in the kernel", ending.name);
+  // All of it: with a shared PID namespace the first process's end would leave the others.
+  TRY(engine.kill_group(ending.group));
+  TRY(send(live, ending.id, SIGKILL));
+  ending.group.clear();
+  ending.deadline = steady_clock::now() + kKillPatience;
+  return {};
+}
+
+// Waits for all of them together, so that none adds its time to another's.
+Result<void> wait_ends(Engine::Impl& engine, LivePod& live, std::vector<Ending> endings) {
+  std::vector<pollfd> ends;
+  while (!endings.empty()) {
+    ends.clear();
+    for (const Ending& ending : endings)
+      ends.push_back({.fd = ending.process.get(), .events = POLLIN, .revents = 0});
+    if (::poll(ends.data(), ends.size(), time_left(endings)) < 0 && errno != EINTR)
+      return fail(errno, "wait for a process");
+    for (std::size_t i = endings.size(); i-- > 0;) {
+      if (ends[i].revents != 0) {
+        // Its monitor has then written the exit file. An error: the monitor has ended, and said what it had
+        // to say.
+        (void)live.client.wait(endings[i].id);
+        endings.erase(endings.begin() + static_cast<std::ptrdiff_t>(i));
+      } else if (endings[i].deadline && *endings[i].deadline <= steady_clock::now()) {
+        TRY(at_deadline(engine, live, endings[i]));
+      }
+    }
+  }
+  return {};
+}
+
+// An image may name one that does not exist: then it is docker's default.
+int stop_signal(const ContainerRow& container) {
+  return parse_signal(container.runtime.resolved.stop_signal).value_or(SIGTERM);
+}
+
+// Tells a container to end, if it runs.
+Result<void> ask_to_end(Engine::Impl& engine, const PodRow& pod, LivePod& live, const ContainerRow& container,
+                        int signal, std::optional<int> timeout, std::vector<Ending>& endings) {
+  TRY(UniqueFd process, open_process(live, container.id));
+  if (!process) return {};
+  TRY(send(live, container.id, signal));
+  Ending ending{.id = container.id,
+                .name = container.name,
+                .group = engine.container_cgroup(pod, container.id),
+                .process = std::move(process),
+                .deadline = {}};
+  const int seconds = timeout.value_or(container.config.stop_timeout.value_or(kDefaultTimeout));
+  if (seconds >= 0) ending.deadline = steady_clock::now() + std::chrono::seconds(seconds);
+  endings.push_back(std::move(ending));
+  return {};
+}
+
+// Those of an infra container: its end is theirs, so they have theirs before it.
+Result<void> stop_members(Engine::Impl& engine, const PodRow& pod, LivePod& live,
+                          std::optional<int> timeout) {
+  TRY(const auto members, engine.store().members(pod.id));
+  std::vector<Ending> endings;
+  for (const ContainerRow& member : members) {
+    if (member.id == pod.config.infra) continue;
+    TRY(ask_to_end(engine, pod, live, member, stop_signal(member), timeout, endings));
+  }
+  return wait_ends(engine, live, std::move(endings));
+}
+
 }  // namespace
 
 Result<void> Engine::Impl::stop(const std::string& reference, std::optional<int> timeout,
                                 const std::string& signal) {
   TRY(const auto container, find(reference));
-  TRY(const int number, parse_signal(signal.empty() ? container.runtime.resolved.stop_signal : signal));
-  TRY(auto live, reach(container.pod));
-  if (!live) return settle(container.pod);
-  TRY(const UniqueFd process, open_process(*live, container.id));
-  if (process) {
-    const int seconds = timeout.value_or(container.config.stop_timeout.value_or(kDefaultTimeout));
-    TRY(send(*live, container.id, number));
-    std::optional<milliseconds> patience;
-    if (seconds >= 0) patience = std::chrono::seconds(seconds);
-    TRY(const bool ended, wait_end(process.get(), patience));
-    if (!ended) {
-      // All of it: with a shared PID namespace the first process's end would leave the others.
-      TRY(const PodRow pod, store().pod(container.pod));
-      TRY(const auto* mounts, cgroup_mounts());
-      TRY(kernel::Cgroup::open(*mounts, container_cgroup(pod, container.id)).kill_all());
-      TRY(send(*live, container.id, SIGKILL));
-      TRY(const bool killed, wait_end(process.get(), kKillPatience));
-      if (!killed)
-        return fail(ErrorKind::unavailable,
-                    "container {} does not end after SIGKILL: a process of it hangs in the kernel",
-                    container.name);
-    }
-    // Its monitor has then written the exit file. An error: the monitor has ended, and said what it had to
-    // say.
-    (void)live->client.wait(container.id);
+  int number = stop_signal(container);
+  if (!signal.empty()) {
+    TRY(number, parse_signal(signal));
   }
+  const auto pod = store().pod(container.pod);
+  TRY(auto live, reach(container.pod));
+  if (!pod || !live) return settle(container.pod);
+  if (pod->config.infra == container.id) TRY(stop_members(*this, *pod, *live, timeout));
+  std::vector<Ending> endings;
+  TRY(ask_to_end(*this, *pod, *live, container, number, timeout, endings));
+  TRY(wait_ends(*this, *live, std::move(endings)));
   return settle(container.pod);
 }
 
@@ -106,15 +167,16 @@ Result<void> Engine::Impl::kill(const std::string& reference, const std::string&
     return fail(ErrorKind::conflict, "Cannot kill container: {}: container {} is not running", reference,
                 container.id);
   }
-  TRY(const UniqueFd process, open_process(*live, container.id));
+  TRY(UniqueFd process, open_process(*live, container.id));
   TRY(send(*live, container.id, number));
   if (number != SIGKILL || !process) return {};
-  TRY(const bool ended, wait_end(process.get(), kKillPatience));
-  if (!ended)
-    return fail(ErrorKind::unavailable,
-                "container {} does not end after SIGKILL: a process of it hangs in the kernel",
-                container.name);
-  (void)live->client.wait(container.id);
+  std::vector<Ending> endings;
+  endings.push_back({.id = container.id,
+                     .name = container.name,
+                     .group = {},
+                     .process = std::move(process),
+                     .deadline = steady_clock::now() + kKillPatience});
+  TRY(wait_ends(*this, *live, std::move(endings)));
   return settle(container.pod);
 }
 

@@ -82,6 +82,16 @@ TEST_F(Lifecycle, StopSendsTheStopSignalAndKillsAfterTheTimeout) {
   EXPECT_EQ("137", host().inspect("deaf", "{{.State.ExitCode}}"));
 }
 
+TEST_F(Lifecycle, AnImagesStopSignalThatDoesNotExistIsTerm) {
+  host().import("e2e/oddity:1", {"ENTRYPOINT [\"/bin/probe\"]", "STOPSIGNAL SIGNONSENSE"});
+  must({"run", "-d", "--name", "job", "e2e/oddity:1", "trap", "5"});
+  ASSERT_TRUE(logs_show("job", "ready"));
+  must({"stop", "job"});
+  EXPECT_EQ("5", host().inspect("job", "{{.State.ExitCode}}"));
+  must({"rm", "job"});
+  must({"rmi", "e2e/oddity:1"});
+}
+
 TEST_F(Lifecycle, KillSendsTheSignalAsked) {
   start_probe("job", {}, {"trap", "9"});
   ASSERT_TRUE(logs_show("job", "ready"));

@@ -114,6 +114,19 @@ TEST_F(Race, MembersComeWhileThePodEnds) {
   }
 }
 
+TEST_F(Race, ARemovalWhileThePodStops) {
+  for (int round = 0; round < rounds(5); ++round) {
+    must({"run", "-d", "--name", "pause", kPause});
+    start_probe("app", {"--rm", "--net=container:pause", "--pid=container:pause"}, {"ignore"});
+    ASSERT_TRUE(logs_show("app", "ready"));
+    const auto outcomes =
+        at_once({{"stop", "-t", "1", "pause"}, {"rm", "-f", "app"}, {"rm", "-f", "pause"}, {"ps", "-a"}});
+    for (const Outcome& outcome : outcomes) EXPECT_FALSE(outcome.timed_out) << outcome;
+    fermata({"rm", "-f", "pause"});
+    EXPECT_EQ("", must({"ps", "-aq"}));
+  }
+}
+
 TEST_F(Race, RestartsOfOneContainerThatIsRemovedOnExit) {
   start_probe("job", {"--rm"}, {"wait"});
   for (int round = 0; round < rounds(5); ++round) {

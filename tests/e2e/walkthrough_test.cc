@@ -188,6 +188,27 @@ TEST_F(Walkthrough, ThePodEndsWithPauseAndStartsAgainByName) {
   EXPECT_EQ(host().namespaces_of("pause").at("pid"), host().namespaces_of("nginx").at("pid"));
 }
 
+TEST_F(Walkthrough, StoppingPauseLetsItsMembersEndFirst) {
+  must({"run", "-d", "--name", "pause", kPause});
+  start_probe("alone", {"--net=container:pause"}, {"trap", "5"});
+  start_probe("inside", {"--net=container:pause", "--pid=container:pause"}, {"trap", "6"});
+  start_probe("other", {"--net=container:pause", "--stop-signal", "USR1"}, {"trap"});
+  for (const char* name : {"slow-1", "slow-2"})
+    start_probe(name, {"--net=container:pause", "--pid=container:pause"}, {"ignore"});
+  for (const char* name : {"alone", "inside", "other", "slow-1", "slow-2"})
+    ASSERT_TRUE(logs_show(name, "ready"));
+  const auto begin = Clock::now();
+  EXPECT_EQ("pause\ninside", must({"stop", "-t", "2", "pause", "inside"}));
+  const Seconds took = Clock::now() - begin;
+  EXPECT_GE(took, Seconds(2));
+  EXPECT_LT(took, Seconds(2) + scaled(2)) << "they are waited for together";
+  EXPECT_EQ("5", host().inspect("alone", "{{.State.ExitCode}}"));
+  EXPECT_EQ("6", host().inspect("inside", "{{.State.ExitCode}}"));
+  EXPECT_THAT(fermata({"logs", "other"}).out, HasSubstr("got " + std::to_string(SIGUSR1)));
+  EXPECT_EQ("137", host().inspect("slow-2", "{{.State.ExitCode}}"));
+  EXPECT_EQ("0", host().inspect("pause", "{{.State.ExitCode}}"));
+}
+
 TEST_F(Walkthrough, PauseSaysWhichSignalEndedIt) {
   must({"run", "-d", "--name", "pause", kPause});
   must({"stop", "pause"});
