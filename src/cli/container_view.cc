@@ -88,6 +88,12 @@ Value state(const ContainerInfo& container) {
   });
 }
 
+// Of what runs in a network of its own, as docker shows them.
+std::vector<std::string> exposed_ports(const ContainerInfo& container) {
+  const bool shown = container.state == ContainerState::running && network_name(container) == "bridge";
+  return shown ? container.exposed_ports : std::vector<std::string>();
+}
+
 // {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}, ...]}; exposed ones without a binding are null.
 Value port_bindings(const std::vector<network::PortMapping>& ports, const std::vector<std::string>& exposed,
                     bool resolved) {
@@ -348,8 +354,7 @@ Value network_settings(const ContainerInfo& container) {
       address({{"Bridge", ""},
                {"SandboxID", container.pod_id},
                {"SandboxKey", running ? fmt::format("/proc/{}/ns/net", container.pid) : ""}});
-  all.emplace_back("Ports", running ? port_bindings(container.ports, container.exposed_ports, true)
-                                    : Value::map({}, Value::nil_list()));
+  all.emplace_back("Ports", port_bindings(container.ports, exposed_ports(container), true));
   all.emplace_back("Networks", Value::map(std::move(networks)));
   return Value(std::move(all));
 }
@@ -400,9 +405,7 @@ Value container_row(const ContainerInfo& container, std::int64_t now, bool trunc
       {"Networks", network_name(container)},
       {"Owner", container.owner},
       {"Pod", truncate ? short_id(container.pod_id) : container.pod_id},
-      {"Ports", container.state == ContainerState::running
-                    ? network::describe_ports(container.ports, container.exposed_ports)
-                    : ""},
+      {"Ports", network::describe_ports(container.ports, exposed_ports(container))},
       {"Size", size ? fmt::format("{} (virtual {})", human_size(size->written), human_size(size->whole))
                     : human_size(0)},
       {"RunningFor", human_duration((now - container.created) / kSecond) + " ago"},

@@ -42,6 +42,24 @@ TEST(ContainerView, Row) {
             "64 \"/docker-entrypoint.sh nginx -g\"");
 }
 
+TEST(ContainerView, ExposedPortsAreOfARunningOneInItsOwnNetwork) {
+  auto info = web();
+  info.ports.resize(1);
+  const auto ports = [&] { return show(container_row(info, kNow, true), "{{.Ports}}"); };
+  const std::string published = "0.0.0.0:8080->80/tcp, :::8080->80/tcp";
+  EXPECT_EQ(ports(), "443/tcp, " + published);
+  info.state = pod::ContainerState::exited;
+  EXPECT_EQ(ports(), published) << "by its pod, in which others run";
+  info.ports.clear();
+  EXPECT_EQ(ports(), "");
+  info.state = pod::ContainerState::running;
+  for (const char* kind : {"host", "none", "container"}) {
+    info.config.net.kind = kind;
+    EXPECT_EQ(ports(), "") << kind;
+    EXPECT_EQ(show(inspect_container(info), "{{len .NetworkSettings.Ports}}"), "0") << kind;
+  }
+}
+
 TEST(ContainerView, Status) {
   auto info = web();
   info.state = pod::ContainerState::exited;

@@ -28,7 +28,8 @@ std::vector<std::pair<std::string, VolumeMount>> mounts_of(Engine::Impl& engine,
   return mounts;
 }
 
-ContainerInfo describe(Engine::Impl& engine, const ContainerRow& row, const PodRow& pod, const Present& now) {
+ContainerInfo describe(Engine::Impl& engine, const ContainerRow& row, const PodRow& pod, bool pod_lives,
+                       const Present& now) {
   const ContainerRuntime& runtime = row.runtime;
   const bool running = now.state == ContainerState::running;
   ContainerInfo info{.id = row.id,
@@ -56,10 +57,9 @@ ContainerInfo describe(Engine::Impl& engine, const ContainerRow& row, const PodR
   // Ports and addresses are shown where they were asked for, as docker does: a joined container has none of
   // its own.
   const bool own_network = row.config.net.kind == "bridge";
-  if (running && own_network) {
-    info.ports = pod.runtime.ports;
-    info.network = pod.runtime.network;
-  }
+  if (running && own_network) info.network = pod.runtime.network;
+  // Its pod, which others have joined, publishes them without it too.
+  if (pod_lives && own_network) info.ports = pod.runtime.ports;
   if (running)
     info.warnings.insert(info.warnings.end(), pod.runtime.warnings.begin(), pod.runtime.warnings.end());
   if (row.config.log_driver != "none")
@@ -124,7 +124,7 @@ Result<ContainerInfo> Engine::Impl::inspect(const std::string& reference) {
     if (!pod->row.ready) pod->live.reset();
   }
   const Present now = present(container, pod->live ? &*pod->live : nullptr);
-  return describe(*this, container, pod->row, now);
+  return describe(*this, container, pod->row, pod->live.has_value(), now);
 }
 
 Result<std::vector<ContainerInfo>> Engine::Impl::list(const ContainerFilter& filter) {
@@ -136,7 +136,11 @@ Result<std::vector<ContainerInfo>> Engine::Impl::list(const ContainerFilter& fil
   const std::string owner = options_.see_all_owners ? "" : options_.owner;
   TRY(auto rows, store().containers(owner));
   Pods pods(*this);
-  for (const ContainerRow& row : rows) TRY(pods.get(row.pod));
+  for (const ContainerRow& row : rows) {
+    const auto pod = pods.get(row.pod);
+    // Another command may have removed it since the rows were read.
+    if (!pod && pod.error().kind() != ErrorKind::not_found) return tl::unexpected(pod.error());
+  }
   if (const auto resting = pods.at_rest(); !resting.empty()) {
     for (const std::string& id : resting) TRY(settle_if_idle(id));
     TRY(rows, store().containers(owner));
@@ -150,7 +154,7 @@ Result<std::vector<ContainerInfo>> Engine::Impl::list(const ContainerFilter& fil
     if (!pod) continue;  // removed while we looked
     const Present now = present(row, (*pod)->live ? &*(*pod)->live : nullptr);
     if (!filter.infra && (*pod)->row.config.infra_made && (*pod)->row.config.infra == row.id) continue;
-    ContainerInfo info = describe(*this, row, (*pod)->row, now);
+    ContainerInfo info = describe(*this, row, (*pod)->row, (*pod)->live.has_value(), now);
     if (conditions.matches(info)) found.push_back(std::move(info));
     if (filter.last && found.size() == *filter.last) break;
   }

@@ -217,13 +217,16 @@ TEST_F(Walkthrough, PauseSaysWhichSignalEndedIt) {
 }
 
 TEST_F(Walkthrough, AnOrdinaryContainerRestartsIntoTheNetworkItShared) {
-  start_probe("first", {"--ipc=shareable"}, {"wait"});
+  const std::string port = "127.0.0.1:" + std::to_string(port_);
+  start_probe("first", {"--ipc=shareable", "-p", port + ":80"}, {"wait"});
   start_probe("second", {"--net=container:first", "--ipc=container:first"}, {"wait"});
   const auto before = host().namespaces_of("second");
   const std::string address = inside("second", {"ip", "addr", "show", "eth0"});
   must({"stop", "-t", "1", "first"});
   EXPECT_TRUE(host().is_running("second"));
   EXPECT_EQ(address, inside("second", {"ip", "addr", "show", "eth0"}));
+  EXPECT_EQ("80/tcp -> " + port, must({"port", "first"}));
+  EXPECT_EQ(port + "->80/tcp", must({"ps", "-a", "--filter", "name=first", "--format", "{{.Ports}}"}));
   must({"start", "first"});
   EXPECT_EQ(before.at("net"), host().namespaces_of("first").at("net"));
   EXPECT_EQ(before.at("ipc"), host().namespaces_of("first").at("ipc"));
