@@ -197,20 +197,12 @@ Result<int> run_create(App& app, const Command& command, const Flags& flags) {
 }
 
 // "125: nothing was made": a run that could not start may be repeated under the same name. One that runs all
-// the same (its streams were lost) stays.
+// the same (its streams were lost, or it was restarted) stays.
 Result<void> undo_run(pod::Engine& engine, const std::string& id) {
   auto removed = engine.remove(id, {.volumes = true});
   const bool settled = !removed && (removed.error().kind() == ErrorKind::not_found ||
                                     removed.error().kind() == ErrorKind::conflict);
   return settled ? Result<void>() : removed;
-}
-
-// The monitor's event command removes --rm containers; what this command returns from must be gone, so it
-// helps.
-Result<void> remove_after(pod::Engine& engine, const std::string& id) {
-  auto removed = engine.remove(id, {.volumes = true});
-  if (!removed && removed.error().kind() == ErrorKind::not_found) return {};
-  return removed;
 }
 
 Result<int> run_attached(pod::Engine& engine, const std::string& id, const Foreground& foreground,
@@ -233,7 +225,9 @@ Result<int> run_attached(pod::Engine& engine, const std::string& id, const Foreg
   }
   if (end->why == StreamEnd::Why::detached) return 0;
   const int code = exit_code_of(*end);
-  if (remove) TRY(remove_after(engine, id));
+  // The monitor's event command removes --rm containers; what this command returns from must be gone, so it
+  // helps.
+  if (remove) TRY(undo_run(engine, id));
   return code;
 }
 

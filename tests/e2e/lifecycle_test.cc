@@ -282,6 +282,16 @@ TEST_F(Lifecycle, RestartKeepsAContainerThatIsRemovedOnExit) {
   EXPECT_EQ("", must({"ps", "-aq"}));
 }
 
+TEST_F(Lifecycle, AnAttachedRunLeavesWhatWasRestarted) {
+  auto running = host().start({"run", "--rm", "--name", "job", kProbeImage, "trap", "7"});
+  ASSERT_TRUE(running->read_until("ready"));
+  must({"restart", "job"});
+  const Outcome outcome = running->wait();
+  EXPECT_EQ(7, outcome.code);
+  EXPECT_EQ("", outcome.err);
+  EXPECT_TRUE(host().is_running("job"));
+}
+
 TEST_F(Lifecycle, WhatEndsRightAfterItsRestartIsRemoved) {
   must({"run", "-d", "--rm", "--name", "job", "-v", "/seen", kBase, "sh", "-c",
         "test -e /seen/once || { touch /seen/once; exec probe wait; }"});
