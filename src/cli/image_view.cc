@@ -155,24 +155,21 @@ Value row(const Image& image, const Name& name, bool truncate, std::int64_t now)
 Value set_of(const std::vector<std::string>& names) {
   Value::Members members;
   for (const std::string& name : names) members.emplace_back(name, Value(Value::Members{}));
-  return names.empty() ? Value() : Value(std::move(members));
+  return names.empty() ? Value::nil_map() : Value::map(std::move(members));
 }
 
 Value config(const oci::ImageConfig& config) {
   Value::Members labels;
   for (const auto& [key, value] : config.labels) labels.emplace_back(key, value);
-  const auto list = [](const std::vector<std::string>& texts) {
-    return texts.empty() ? Value() : Value::strings(texts);
-  };
   return Value::object({
       {"User", config.user},
       {"ExposedPorts", set_of(config.exposed_ports)},
-      {"Env", list(config.env)},
-      {"Cmd", list(config.cmd)},
+      {"Env", Value::strings_or_nil(config.env)},
+      {"Cmd", Value::strings_or_nil(config.cmd)},
       {"Volumes", set_of(config.volumes)},
       {"WorkingDir", config.working_dir},
-      {"Entrypoint", list(config.entrypoint)},
-      {"Labels", config.labels.empty() ? Value() : Value(std::move(labels))},
+      {"Entrypoint", Value::strings_or_nil(config.entrypoint)},
+      {"Labels", config.labels.empty() ? Value::nil_map("") : Value::map(std::move(labels), "")},
       {"StopSignal", config.stop_signal},
   });
 }

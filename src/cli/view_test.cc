@@ -225,5 +225,15 @@ TEST(ImageView, Inspect) {
             "nginx:latest 1 12345678");
 }
 
+TEST(ImageView, WhatAnImageDoesNotSayIsEmpty) {
+  image::Image image = nginx();
+  EXPECT_EQ(show(inspect_image(image), "{{.Config.Cmd}} {{len .Config.Env}} {{json .Config.Volumes}}"),
+            "[] 0 null");
+  EXPECT_EQ(show(inspect_image(image), "{{.Config.Labels.none}} {{json .Config.Labels}}"), "<no value> null");
+  image.config.labels = {{"role", "front"}};
+  EXPECT_EQ(show(inspect_image(image), "{{.Config.Labels.role}} {{.Config.Labels.none}}"),
+            "front <no value>");
+}
+
 }  // namespace
 }  // namespace fermata::cli
