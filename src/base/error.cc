@@ -19,21 +19,28 @@ ErrorKind kind_of(int error_number) noexcept {
     case ENOENT:
     case ESRCH:
     case ENODEV:
-    case ENXIO: return ErrorKind::not_found;
+    case ENXIO:
+      return ErrorKind::not_found;
     case EEXIST:
     case EADDRINUSE:
-    case EBUSY: return ErrorKind::conflict;
+    case EBUSY:
+      return ErrorKind::conflict;
     case EPERM:
-    case EACCES: return ErrorKind::permission;
+    case EACCES:
+      return ErrorKind::permission;
     case ENOSPC:
-    case EDQUOT: return ErrorKind::no_space;
+    case EDQUOT:
+      return ErrorKind::no_space;
     case ENOSYS:
-    case EOPNOTSUPP: return ErrorKind::unsupported;
+    case EOPNOTSUPP:
+      return ErrorKind::unsupported;
     case EAGAIN:
     case ETIMEDOUT:
     case ECONNREFUSED:
-    case ECONNRESET: return ErrorKind::unavailable;
-    default: return ErrorKind::failed;
+    case ECONNRESET:
+      return ErrorKind::unavailable;
+    default:
+      return ErrorKind::failed;
   }
 }
 

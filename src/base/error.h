@@ -18,11 +18,11 @@ enum class ErrorKind {
   failed,            // anything without a better kind
   invalid_argument,  // the user's input is at fault
   not_found,
-  conflict,          // a name or a port in use, an object in the wrong state
-  permission,        // EPERM, EACCES, 401, 403
-  unavailable,       // a peer that does not answer; worth another try
-  unsupported,       // the kernel or the build lacks a feature
-  no_space,          // ENOSPC, EDQUOT
+  conflict,     // a name or a port in use, an object in the wrong state
+  permission,   // EPERM, EACCES, 401, 403
+  unavailable,  // a peer that does not answer; worth another try
+  unsupported,  // the kernel or the build lacks a feature
+  no_space,     // ENOSPC, EDQUOT
 };
 
 class [[nodiscard]] Error {
@@ -58,7 +58,8 @@ tl::unexpected<Error> fail_kind(ErrorKind kind, fmt::string_view format, fmt::fo
 
 // return fail(errno, "open '{}'", path);  ->  "open '/x': no such file or directory"
 template <class... Args>
-[[nodiscard]] tl::unexpected<Error> fail(int error_number, fmt::format_string<Args...> format, Args&&... args) {
+[[nodiscard]] tl::unexpected<Error> fail(int error_number, fmt::format_string<Args...> format,
+                                         Args&&... args) {
   return detail::fail_errno(error_number, format, fmt::make_format_args(args...));
 }
 // return fail(ErrorKind::not_found, "no such container: {}", name);
@@ -79,14 +80,14 @@ template <class... Args>
 // TRY(auto x, expression): the same, and else binds the value.
 #define TRY(...) FERMATA_TRY_PICK(__VA_ARGS__, FERMATA_TRY_BIND, FERMATA_TRY_VOID)(__VA_ARGS__)
 #define FERMATA_TRY_PICK(a, b, name, ...) name
-#define FERMATA_TRY_VOID(expression)                                                       \
-  do {                                                                                     \
-    if (auto try_result = (expression); !try_result)                                       \
-      return tl::unexpected<::fermata::Error>(std::move(try_result.error()));              \
+#define FERMATA_TRY_VOID(expression)                                          \
+  do {                                                                        \
+    if (auto try_result = (expression); !try_result)                          \
+      return tl::unexpected<::fermata::Error>(std::move(try_result.error())); \
   } while (false)
 #define FERMATA_TRY_BIND(declaration, expression) \
   FERMATA_TRY_BIND2(FERMATA_CONCAT(try_result_, __COUNTER__), declaration, expression)
-#define FERMATA_TRY_BIND2(name, declaration, expression)                     \
-  auto name = (expression);                                                  \
+#define FERMATA_TRY_BIND2(name, declaration, expression)                       \
+  auto name = (expression);                                                    \
   if (!name) return tl::unexpected<::fermata::Error>(std::move(name.error())); \
   declaration = std::move(*name)

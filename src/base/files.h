@@ -24,7 +24,8 @@ Result<std::string> read_fd(int fd, std::size_t limit = 64u << 20);
 Result<void> write_all(int fd, std::string_view bytes);
 // Writes beside the target, then renames over it: a reader sees the old file or the new one. `durable`
 // syncs the file before the rename.
-Result<void> write_file(const std::string& path, std::string_view bytes, mode_t mode = 0644, bool durable = false);
+Result<void> write_file(const std::string& path, std::string_view bytes, mode_t mode = 0644,
+                        bool durable = false);
 // One write(2) into an existing file of the kernel's (procfs, cgroupfs).
 Result<void> write_kernel_file(const std::string& path, std::string_view value);
 // mkdir -p. Existing directories stay as they are.

@@ -12,7 +12,8 @@ namespace fermata {
 // "a,b,,c" -> {"a","b","","c"}; "" -> {""}. The views point into `text`.
 std::vector<std::string_view> split(std::string_view text, char separator);
 // At the first separator: {"key", "value"}; nullopt when there is none.
-std::optional<std::pair<std::string_view, std::string_view>> split_once(std::string_view text, char separator);
+std::optional<std::pair<std::string_view, std::string_view>> split_once(std::string_view text,
+                                                                        char separator);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::string_view trim(std::string_view text);
 std::string to_lower(std::string_view text);

@@ -1,8 +1,8 @@
 #include "cli/flags.h"
-#include "base/nearest.h"
 
 #include <gtest/gtest.h>
 
+#include "base/nearest.h"
 
 namespace fermata::cli {
 namespace {

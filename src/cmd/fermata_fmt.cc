@@ -1,5 +1,6 @@
-// The compiled parts of fmt that the program uses, linked in: as a shared library (Debian has no other) fmt would bring
-// libstdc++.so beside our static one, and 0.5 ms to every start. Explicit instantiations of what fmt's headers only declare.
+// The compiled parts of fmt that the program uses, linked in: as a shared library (Debian has no other) fmt
+// would bring libstdc++.so beside our static one, and 0.5 ms to every start. Explicit instantiations of what
+// fmt's headers only declare.
 #include <fmt/format-inl.h>
 
 namespace fmt {

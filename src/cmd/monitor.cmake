@@ -16,6 +16,7 @@ target_compile_options(fermata-monitor PRIVATE
 target_link_options(fermata-monitor PRIVATE -fno-sanitize=all -no-pie)
 if(monitor_freestanding)
   # freestanding string functions must not be compiled into calls of themselves.
-  set_source_files_properties(monitor_libc.cc PROPERTIES COMPILE_OPTIONS "-fno-builtin;-fno-tree-loop-distribute-patterns")
+  set_source_files_properties(monitor_libc.cc PROPERTIES COMPILE_OPTIONS
+    "-fno-builtin;$<$<CXX_COMPILER_ID:GNU>:-fno-tree-loop-distribute-patterns>")
   target_link_options(fermata-monitor PRIVATE -nostdlib -nostartfiles -Wl,-z,noseparate-code)
 endif()

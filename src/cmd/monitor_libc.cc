@@ -95,6 +95,9 @@ int memcmp(const void* left, const void* right, std::size_t size) noexcept {
   return 0;
 }
 
+// clang asks for it where only equality matters.
+int bcmp(const void* left, const void* right, std::size_t size) noexcept { return memcmp(left, right, size); }
+
 void* memchr(const void* in, int value, std::size_t size) noexcept {
   const auto* bytes = static_cast<const unsigned char*>(in);
   for (std::size_t i = 0; i < size; ++i)

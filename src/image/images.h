@@ -1,8 +1,10 @@
-// The image store: names, configurations, unpacked layers. What touches registries and archives is in a module that
-// is loaded on first use (image/transfer), so that `fermata ps` links neither curl nor libarchive.
+// The image store: names, configurations, unpacked layers. What touches registries and archives is in a
+// module that is loaded on first use (image/transfer), so that `fermata ps` links neither curl nor
+// libarchive.
 //
-// On disk below <root>: layers/<name>/ (name: 16 hex digits; one unpacked layer with overlay whiteouts), tmp/ (unfinished work, gone
-// at the next reconcile). A layer becomes visible by one rename, then by its row. Many processes may use one store.
+// On disk below <root>: layers/<name>/ (name: 16 hex digits; one unpacked layer with overlay whiteouts), tmp/
+// (unfinished work, gone at the next reconcile). A layer becomes visible by one rename, then by its row. Many
+// processes may use one store.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +22,7 @@
 namespace fermata::image {
 
 struct Image {
-  std::string id;                         // "sha256:<64 hex>"
+  std::string id;  // "sha256:<64 hex>"
   oci::ImageConfig config;
   std::string config_json;
   std::vector<std::string> layers;        // directory names below layers_directory(), bottom first
@@ -34,8 +36,9 @@ struct Image {
 
 // What the user sees while it goes on; called from one thread at a time.
 struct Progress {
-  std::string layer;        // short digest, or "" for the whole
-  std::string status;       // "Pulling fs layer", "Downloading", "Verifying Checksum", "Extracting", "Pull complete", "Already exists"
+  std::string layer;          // short digest, or "" for the whole
+  std::string status;         // "Pulling fs layer", "Downloading", "Verifying Checksum", "Extracting", "Pull
+                              // complete", "Already exists"
   std::uint64_t current = 0;  // bytes
   std::uint64_t total = 0;    // 0: unknown
 };
@@ -46,21 +49,22 @@ struct Credentials {
 };
 
 struct PullOptions {
-  std::string architecture;     // GOARCH, "" this machine's
+  std::string architecture;  // GOARCH, "" this machine's
   std::optional<Credentials> credentials;
   bool tls_verify = true;
   ProgressFn progress;
 };
 struct PullResult {
   std::string id;
-  std::string digest;   // of the manifest
+  std::string digest;       // of the manifest
   bool up_to_date = false;  // nothing had to be fetched
 };
 
 struct ImportOptions {
-  std::vector<std::string> changes;  // Dockerfile lines: CMD, ENTRYPOINT, ENV, EXPOSE, USER, WORKDIR, VOLUME, LABEL, STOPSIGNAL
+  std::vector<std::string>
+      changes;  // Dockerfile lines: CMD, ENTRYPOINT, ENV, EXPOSE, USER, WORKDIR, VOLUME, LABEL, STOPSIGNAL
   std::string message;
-  std::string name;                  // canonical, "" for none
+  std::string name;  // canonical, "" for none
   ProgressFn progress;
 };
 
@@ -72,16 +76,18 @@ class Images {
   ~Images();
 
   std::string layers_directory() const;
-  // By name, id or unique id prefix. nullopt: not here. The names of pause (mission.md, W1) give the built-in one when no
-  // image of that name was pulled; `digest` in the name never does.
+  // By name, id or unique id prefix. nullopt: not here. The names of pause (mission.md, W1) give the built-in
+  // one when no image of that name was pulled; `digest` in the name never does.
   Result<std::optional<Image>> find(const std::string& name) const;
   Result<Image> by_id(const std::string& id) const;
   // All of this owner's, newest first; images without a name too if `dangling`.
   Result<std::vector<Image>> list(bool dangling) const;
 
   Result<PullResult> pull(const oci::Reference& reference, const PullOptions& options);
-  // From an open file (docker-archive, OCI archive; compressed or not) or an OCI layout directory. Returns the names loaded, or ids.
-  Result<std::vector<std::string>> load(const std::string& path_or_empty_for_stdin, const ProgressFn& progress);
+  // From an open file (docker-archive, OCI archive; compressed or not) or an OCI layout directory. Returns
+  // the names loaded, or ids.
+  Result<std::vector<std::string>> load(const std::string& path_or_empty_for_stdin,
+                                        const ProgressFn& progress);
   // A root file system tar as an image; returns its id.
   Result<std::string> import_tar(const std::string& path_or_empty_for_stdin, const ImportOptions& options);
   Result<void> tag(const std::string& source, const oci::Reference& target);
@@ -89,10 +95,12 @@ class Images {
     std::vector<std::string> untagged;  // familiar names
     std::vector<std::string> deleted;   // ids
   };
-  // `in_use`: image ids that containers use, with the container's short id; refused without force, as docker does.
+  // `in_use`: image ids that containers use, with the container's short id; refused without force, as docker
+  // does.
   Result<Removed> remove(const std::string& name, bool force,
                          const std::vector<std::pair<std::string, std::string>>& in_use);
-  // Removes what crashed work left: tmp directories of dead processes, layers without a row, rows without a directory.
+  // Removes what crashed work left: tmp directories of dead processes, layers without a row, rows without a
+  // directory.
   Result<void> reconcile();
 
  private:

@@ -27,5 +27,4 @@ struct Images::Impl {
   Result<void> drop_unused_layers();
 };
 
-
 }  // namespace fermata::image

@@ -8,8 +8,8 @@
 // `data_size` bytes of data padded to 8, then `string_count` NUL-terminated strings, padded to 8.
 //
 // Descriptors of init at its start: 0,1,2 the container's standard streams; 3 the report socket
-// (SOCK_SEQPACKET); 4 the plan (a memfd or file, read by mmap); from 5 on the slots 0, 1, 2, ... Init makes all
-// from 3 on close-on-exec before it does anything else.
+// (SOCK_SEQPACKET); 4 the plan (a memfd or file, read by mmap); from 5 on the slots 0, 1, 2, ... Init makes
+// all from 3 on close-on-exec before it does anything else.
 #pragma once
 
 #include <cstdint>
@@ -25,41 +25,44 @@ inline constexpr int kFirstSlotFd = 5;
 // "In the root" below means: resolved with openat2(RESOLVE_IN_ROOT) under the descriptor of `open_root`, so
 // that no symlink of an image leads outside. s0, s1, ... are the record's strings.
 enum class Op : std::uint16_t {
-  join_namespace = 1,  // slot: a namespace or a pidfd; flags: CLONE_NEW* (several at once with a pidfd). setns(2)
-  unshare,             // flags: CLONE_NEW*
-  set_hostname,        // s0
-  set_domainname,      // s0
-  write_kernel_file,   // s0: path in the current root; data: the value; flags: kOptional. For sysctls
-  set_propagation,     // flags: MS_SLAVE|MS_REC, ...; applied to "/"
-  change_directory,    // s0: path in the current root, outside a container's (the folder of layers)
-  mount_root,          // s0: fstype, s1: source, s2: target (path of ours), s3: data; flags: MS_*
-  attach_root,         // slot: a detached mount that becomes the root, attached at s0 (path of ours)
-  open_root,           // s0: path of ours; from here on "in the root" is under it
-  mount,               // s0: source, s1: target in the root, s2: fstype, s3: data; flags: MS_*; a: Target; b: kOptional
-  attach_mount,        // slot: a detached mount, s0: target in the root; a: Target
-  remount,             // s0: target in the root; flags: MS_* of the mount (not of its file system) to add
-  mask_path,           // s0 in the root: a file is covered by /dev/null, a directory by an empty read-only tmpfs; absent is fine
-  readonly_path,       // s0 in the root: bind-mounted read-only on itself; absent is fine
-  make_directory,      // s0 in the root, with parents; a: mode
-  make_symlink,        // s0: what it points to, s1: path in the root
-  make_node,           // s0 in the root; a: mode with S_IFMT; b: dev_t; data: uint32 uid, gid, or nothing (0, 0)
-  pivot_root,          // enters the root and detaches the old one; "in the root" is "/" from here on
-  new_session,         // setsid(2)
-  open_console,        // opens /dev/ptmx in the container, sends the master (Report::console), puts the slave on
-                       // 0,1,2, makes it the controlling terminal and binds it at /dev/console; a: rows, b: columns (0: leave);
-                       // flags: kNoConsoleBind for exec
-  set_rlimit,          // a: RLIMIT_*; data: struct rlimit64; flags: kOptional (a hard limit that may not be raised)
-  set_oom_score_adj,   // a: the value as int64; flags: kOptional
-  set_credentials,     // data: Credentials, then group_count times uint32 gid; no files are made after it
+  join_namespace =
+      1,           // slot: a namespace or a pidfd; flags: CLONE_NEW* (several at once with a pidfd). setns(2)
+  unshare,         // flags: CLONE_NEW*
+  set_hostname,    // s0
+  set_domainname,  // s0
+  write_kernel_file,  // s0: path in the current root; data: the value; flags: kOptional. For sysctls
+  set_propagation,    // flags: MS_SLAVE|MS_REC, ...; applied to "/"
+  change_directory,   // s0: path in the current root, outside a container's (the folder of layers)
+  mount_root,         // s0: fstype, s1: source, s2: target (path of ours), s3: data; flags: MS_*
+  attach_root,        // slot: a detached mount that becomes the root, attached at s0 (path of ours)
+  open_root,          // s0: path of ours; from here on "in the root" is under it
+  mount,  // s0: source, s1: target in the root, s2: fstype, s3: data; flags: MS_*; a: Target; b: kOptional
+  attach_mount,    // slot: a detached mount, s0: target in the root; a: Target
+  remount,         // s0: target in the root; flags: MS_* of the mount (not of its file system) to add
+  mask_path,       // s0 in the root: a file is covered by /dev/null, a directory by an empty read-only tmpfs;
+                   // absent is fine
+  readonly_path,   // s0 in the root: bind-mounted read-only on itself; absent is fine
+  make_directory,  // s0 in the root, with parents; a: mode
+  make_symlink,    // s0: what it points to, s1: path in the root
+  make_node,       // s0 in the root; a: mode with S_IFMT; b: dev_t; data: uint32 uid, gid, or nothing (0, 0)
+  pivot_root,      // enters the root and detaches the old one; "in the root" is "/" from here on
+  new_session,     // setsid(2)
+  open_console,    // opens /dev/ptmx in the container, sends the master (Report::console), puts the slave on
+                 // 0,1,2, makes it the controlling terminal and binds it at /dev/console; a: rows, b: columns
+                 // (0: leave); flags: kNoConsoleBind for exec
+  set_rlimit,  // a: RLIMIT_*; data: struct rlimit64; flags: kOptional (a hard limit that may not be raised)
+  set_oom_score_adj,  // a: the value as int64; flags: kOptional
+  set_credentials,    // data: Credentials, then group_count times uint32 gid; no files are made after it
   set_no_new_privs,
-  set_current_directory,  // s0 in the container; a: 1 makes it (with parents) when it is missing
+  set_current_directory,    // s0 in the container; a: 1 makes it (with parents) when it is missing
   set_parent_death_signal,  // a: signal; then sends Report::ready, which fails when the monitor is gone
-  load_seccomp,        // data: struct sock_filter[]; flags: SECCOMP_FILTER_FLAG_*
-  execute,             // a: number of candidate paths, b: number of arguments; strings: candidates, argv, envp;
-                       // data: room for the pointers of argv and envp, each with a null pointer at its end.
-                       // The candidates are tried in turn: ENOENT and ENOTDIR go on; EACCES is remembered, goes on.
-                       // ELIBACC stands for the ENOENT of a file that is there: its interpreter is not
-  new_session_keyring,  // an anonymous session keyring; else the container had its starter's. keyctl(2); flags: kOptional
+  load_seccomp,             // data: struct sock_filter[]; flags: SECCOMP_FILTER_FLAG_*
+  execute,  // a: number of candidate paths, b: number of arguments; strings: candidates, argv, envp;
+            // data: room for the pointers of argv and envp, each with a null pointer at its end.
+            // The candidates are tried in turn: ENOENT and ENOTDIR go on; EACCES is remembered, goes on.
+            // ELIBACC stands for the ENOENT of a file that is there: its interpreter is not
+  new_session_keyring,  // an anonymous session keyring; else the container had its starter's. keyctl(2);
+                        // flags: kOptional
 };
 
 inline constexpr std::uint32_t kOptional = 1;       // a failure is not an error (flags of some operations)
@@ -79,7 +82,7 @@ struct OpHeader {
   std::uint32_t size;  // of the whole record, a multiple of 8
   std::uint16_t op;
   std::uint16_t string_count;
-  std::int32_t slot;   // -1: none
+  std::int32_t slot;  // -1: none
   std::uint32_t flags;
   std::uint64_t a;
   std::uint64_t b;

@@ -19,8 +19,8 @@ namespace fermata::kernel {
 // A rule of the device controller. 'a' type with -1 numbers means every device.
 struct DeviceRule {
   bool allow = false;
-  char type = 'a';           // 'a', 'b', 'c'
-  std::int64_t major = -1;   // -1: any
+  char type = 'a';          // 'a', 'b', 'c'
+  std::int64_t major = -1;  // -1: any
   std::int64_t minor = -1;
   std::string access = "rwm";
 };
@@ -30,12 +30,12 @@ struct CgroupLimits {
   std::optional<std::uint64_t> memory_max;       // bytes
   std::optional<std::uint64_t> memory_swap_max;  // bytes of memory and swap together, as docker counts
   std::optional<std::uint64_t> memory_reservation;
-  std::optional<std::int64_t> cpu_quota;         // microseconds per period
-  std::uint64_t cpu_period = 100000;             // microseconds
-  std::optional<std::uint64_t> cpu_shares;       // v1's unit: 2..262144, 1024 the default
+  std::optional<std::int64_t> cpu_quota;    // microseconds per period
+  std::uint64_t cpu_period = 100000;        // microseconds
+  std::optional<std::uint64_t> cpu_shares;  // v1's unit: 2..262144, 1024 the default
   std::optional<std::string> cpuset_cpus;
-  std::optional<std::int64_t> pids_max;          // -1: no limit
-  std::vector<DeviceRule> devices;               // in order; the last match wins; empty: no device control
+  std::optional<std::int64_t> pids_max;  // -1: no limit
+  std::vector<DeviceRule> devices;       // in order; the last match wins; empty: no device control
 };
 
 // Where the hierarchies are mounted.
@@ -45,7 +45,7 @@ struct CgroupMounts {
     std::string controllers;  // "cpu,cpuacct", "name=systemd"
     std::string path;
   };
-  std::vector<V1> v1;     // empty on a pure v2 host
+  std::vector<V1> v1;  // empty on a pure v2 host
   bool pure_v2() const { return v1.empty() && !unified.empty(); }
   // Reads /proc/self/mountinfo. Fails with ErrorKind::unsupported when there is no cgroup mount at all.
   static Result<CgroupMounts> detect();
@@ -65,8 +65,8 @@ class Cgroup {
   // A limit that the kernel or the delegation cannot set is an error that names file and value.
   Result<void> apply(const CgroupLimits& limits);
 
-  // What a child needs to be born inside: on pure v2 only `v2` (CLONE_INTO_CGROUP). On a hybrid host BOTH must be
-  // used: the v2 directory for membership and kill, and each v1 cgroup.procs for the controllers.
+  // What a child needs to be born inside: on pure v2 only `v2` (CLONE_INTO_CGROUP). On a hybrid host BOTH
+  // must be used: the v2 directory for membership and kill, and each v1 cgroup.procs for the controllers.
   struct Handles {
     UniqueFd v2;
     std::vector<UniqueFd> v1_procs;
@@ -81,14 +81,16 @@ class Cgroup {
   Result<std::vector<int>> processes() const;
   // false: still populated at the deadline. That is an answer, not an error.
   Result<bool> wait_empty(std::chrono::milliseconds timeout) const;
-  // Removes it and its descendants, which must be empty; retries EBUSY for some ms (a zombie's last reference). Absent is success.
+  // Removes it and its descendants, which must be empty; retries EBUSY for some ms (a zombie's last
+  // reference). Absent is success.
   Result<void> remove() const;
   bool exists() const;
 
   Result<void> freeze(bool frozen) const;
   // How many processes the OOM killer took here: memory.events, memory.oom_control. 0 if unknown.
   std::uint64_t oom_kills() const;
-  // A descriptor for the monitor's `oom_events`: v2 memory.events, v1 an armed eventfd. Invalid when there is no memory controller.
+  // A descriptor for the monitor's `oom_events`: v2 memory.events, v1 an armed eventfd. Invalid when there is
+  // no memory controller.
   UniqueFd open_oom_events() const;
   // memory.current / usage_in_bytes; pids.current. nullopt without the controller.
   std::optional<std::uint64_t> memory_current() const;

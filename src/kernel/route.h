@@ -27,7 +27,8 @@ struct VethSpec {
   MacAddress peer_mac{};
   int mtu = 1500;
 };
-// The host's end is up and a port of the bridge; the peer is left down. Fails with EEXIST when either name is taken.
+// The host's end is up and a port of the bridge; the peer is left down. Fails with EEXIST when either name is
+// taken.
 void add_veth(NetlinkBatch& batch, const VethSpec& spec);
 // A bridge port may send back where it came from: a pod reaches itself through its published port.
 void set_hairpin(NetlinkBatch& batch, const std::string& port);

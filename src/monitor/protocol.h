@@ -2,15 +2,16 @@
 //
 // Transport: AF_UNIX SOCK_SEQPACKET at <pod run directory>/monitor.sock. Every packet is a Header and then
 // the payload that its type names; descriptors travel beside it (SCM_RIGHTS), each with a tag in
-// Header::fd_tags. Host byte order. A newer engine must serve the monitors it finds: types and fields are only
-// ever added, `version` says up to which.
+// Header::fd_tags. Host byte order. A newer engine must serve the monitors it finds: types and fields are
+// only ever added, `version` says up to which.
 //
 // The monitor itself is started by the engine as
 //     fermata-monitor EVENT-COMMAND...          (descriptor 3: the listening socket)
 // in a cgroup of Fermata's own. It starts EVENT-COMMAND (in the host's mount namespace, standard streams on
 // /dev/null) after an infra process has ended, after a process with kNotifyExit has ended, and after the last
 // process has ended; one at a time: what happens meanwhile leads to one more run. It never ends by itself
-// except on `end`, so a crash of the event command leaks a monitor that the next command's reconciliation finds.
+// except on `end`, so a crash of the event command leaks a monitor that the next command's reconciliation
+// finds.
 //
 // Every request gets exactly one Reply, in order. `launch` with attach streams, and `attach`, turn the
 // connection into a stream of Frames after their Reply; `wait` replies when the process has ended.
@@ -27,65 +28,66 @@ inline constexpr std::uint32_t kMaxFds = 200;  // the kernel's SCM_MAX_FD is 253
 inline constexpr std::uint32_t kIdSize = 72;   // 64 digits and a NUL, padded
 
 enum class Type : std::uint32_t {
-  hello = 1,      // payload: none. Reply::value: the monitor's version; Reply::pid its pid
-  setup,          // payload: Setup. Reply with one tagged descriptor per namespace made
-  launch,         // payload: Launch
-  signal,         // payload: Signal
-  resize,         // payload: Resize
-  attach,         // payload: Attach
-  wait,           // payload: Wait; replies at the process's end, at once if it has ended
-  list,           // payload: none; the Reply is followed, in the same packet, by Reply::value times Process
-  namespaces,     // payload: none; Reply with the namespaces' descriptors again
-  hold_ports,     // payload: HoldPorts; descriptors tagged `port` are kept bound, `relay` are served
-  reopen_log,     // payload: Wait (the id)
-  end,            // payload: none; refused with EBUSY while a process runs. The monitor replies, then exits
-  forget,         // payload: Wait (the id): drops the record of an ended process
+  hello = 1,   // payload: none. Reply::value: the monitor's version; Reply::pid its pid
+  setup,       // payload: Setup. Reply with one tagged descriptor per namespace made
+  launch,      // payload: Launch
+  signal,      // payload: Signal
+  resize,      // payload: Resize
+  attach,      // payload: Attach
+  wait,        // payload: Wait; replies at the process's end, at once if it has ended
+  list,        // payload: none; the Reply is followed, in the same packet, by Reply::value times Process
+  namespaces,  // payload: none; Reply with the namespaces' descriptors again
+  hold_ports,  // payload: HoldPorts; descriptors tagged `port` are kept bound, `relay` are served
+  reopen_log,  // payload: Wait (the id)
+  end,         // payload: none; refused with EBUSY while a process runs. The monitor replies, then exits
+  forget,      // payload: Wait (the id): drops the record of an ended process
   reply = 100,
-  frame,          // payload: Frame, then data
+  frame,  // payload: Frame, then data
 };
 
 enum class FdTag : std::uint8_t {
   none = 0,
-  plan,            // launch: the plan of init (init/plan.h)
-  init_program,    // launch: fermata-init, or what stands for it
-  pid_namespace,   // launch: the child is made in it (setns before clone)
-  cgroup_v2,       // launch: directory, CLONE_INTO_CGROUP
-  cgroup_v1_procs, // launch: a cgroup.procs of each v1 hierarchy, written by the child before it execs
-  directory,       // launch: the container's directory; the monitor writes `log` and `exit` in it
-  oom_events,      // launch: memory.events (v2, polled by content) or an eventfd of memory.oom_control (v1)
-  slot,            // launch: init's slots, in order
-  net_namespace,   // reply of setup and namespaces
+  plan,             // launch: the plan of init (init/plan.h)
+  init_program,     // launch: fermata-init, or what stands for it
+  pid_namespace,    // launch: the child is made in it (setns before clone)
+  cgroup_v2,        // launch: directory, CLONE_INTO_CGROUP
+  cgroup_v1_procs,  // launch: a cgroup.procs of each v1 hierarchy, written by the child before it execs
+  directory,        // launch: the container's directory; the monitor writes `log` and `exit` in it
+  oom_events,       // launch: memory.events (v2, polled by content) or an eventfd of memory.oom_control (v1)
+  slot,             // launch: init's slots, in order
+  net_namespace,    // reply of setup and namespaces
   ipc_namespace,
   uts_namespace,
   mount_namespace,
-  port,            // hold_ports: a bound socket, only kept
-  relay,           // hold_ports: a listening TCP or a bound UDP socket whose traffic is forwarded to HoldPorts::target
+  port,   // hold_ports: a bound socket, only kept
+  relay,  // hold_ports: a listening TCP or a bound UDP socket whose traffic is forwarded to HoldPorts::target
 };
 
 struct Header {
   std::uint32_t version;
   Type type;
-  std::uint32_t size;      // of the payload after this header, bytes
+  std::uint32_t size;  // of the payload after this header, bytes
   std::uint32_t fd_count;
   FdTag fd_tags[kMaxFds];
 };
 
 struct Setup {
-  std::uint32_t flags;      // CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS: those to make. The mount namespace always is
+  std::uint32_t
+      flags;  // CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS: those to make. The mount namespace always is
   std::uint32_t reserved;
-  std::uint64_t shm_size;   // bytes of /dev/shm in the pod's mount namespace (an empty tmpfs root with /shm)
-  char hostname[kIdSize];   // of a new UTS namespace; "" leaves it
+  std::uint64_t shm_size;  // bytes of /dev/shm in the pod's mount namespace (an empty tmpfs root with /shm)
+  char hostname[kIdSize];  // of a new UTS namespace; "" leaves it
 };
 
 // Launch::flags
-inline constexpr std::uint32_t kTerminal = 1;     // standard streams come from Report::console
-inline constexpr std::uint32_t kStdinOpen = 2;    // a pipe for stdin; else /dev/null
-inline constexpr std::uint32_t kStdinOnce = 4;    // stdin closes when the first attached client's does
-inline constexpr std::uint32_t kExec = 8;         // a second process of `container`; nothing is logged nor recorded
-inline constexpr std::uint32_t kInfra = 16;       // its end is the pod's
-inline constexpr std::uint32_t kNotifyExit = 32;  // start the event command at its end
-inline constexpr std::uint32_t kNewPid = 64;      // CLONE_NEWPID
-inline constexpr std::uint32_t kReportPids = 128; // Reply::pid is also valid in the new PID namespace
+inline constexpr std::uint32_t kTerminal = 1;   // standard streams come from Report::console
+inline constexpr std::uint32_t kStdinOpen = 2;  // a pipe for stdin; else /dev/null
+inline constexpr std::uint32_t kStdinOnce = 4;  // stdin closes when the first attached client's does
+inline constexpr std::uint32_t kExec = 8;  // a second process of `container`; nothing is logged nor recorded
+inline constexpr std::uint32_t kInfra = 16;        // its end is the pod's
+inline constexpr std::uint32_t kNotifyExit = 32;   // start the event command at its end
+inline constexpr std::uint32_t kNewPid = 64;       // CLONE_NEWPID
+inline constexpr std::uint32_t kReportPids = 128;  // Reply::pid is also valid in the new PID namespace
 
 // Streams, as bits of Launch::attach and Attach::streams.
 inline constexpr std::uint32_t kAttachStdin = 1;
@@ -100,7 +102,7 @@ struct Launch {
   std::uint64_t log_size;   // rotate above this many bytes; 0: never
   std::uint32_t log_files;  // log, log.1, ... : how many are kept (at least 1)
   std::uint32_t log_enabled;
-  std::uint32_t rows;       // of the terminal, 0: unknown
+  std::uint32_t rows;  // of the terminal, 0: unknown
   std::uint32_t columns;
 };
 
@@ -143,9 +145,9 @@ struct HoldPorts {
 struct Process {
   char id[kIdSize];
   char container[kIdSize];
-  std::int32_t pid;          // in the host's PID namespace; 0 when it has ended
-  std::uint32_t flags;       // of its Launch
-  std::int32_t exit_code;    // 0..255, 128+n for signal n; -1: runs
+  std::int32_t pid;        // in the host's PID namespace; 0 when it has ended
+  std::uint32_t flags;     // of its Launch
+  std::int32_t exit_code;  // 0..255, 128+n for signal n; -1: runs
   std::uint32_t oom_killed;
   std::int64_t started;
   std::int64_t finished;
@@ -163,9 +165,17 @@ struct Reply {
   Process process;  // wait, launch
 };
 
-// Of Frame::stream, from the monitor: stdout, stderr, then `ended` (data: a Process) as the last. From the client:
-// stdin, stdin_closed (no data), resize (data: two uint32, rows and columns). Closing the connection detaches.
-enum class Stream : std::uint32_t { standard_input = 0, standard_output = 1, standard_error = 2, stdin_closed = 3, resize = 4, ended = 5 };
+// Of Frame::stream, from the monitor: stdout, stderr, then `ended` (data: a Process) as the last. From the
+// client: stdin, stdin_closed (no data), resize (data: two uint32, rows and columns). Closing the connection
+// detaches.
+enum class Stream : std::uint32_t {
+  standard_input = 0,
+  standard_output = 1,
+  standard_error = 2,
+  stdin_closed = 3,
+  resize = 4,
+  ended = 5
+};
 struct Frame {
   Stream stream;
   std::uint32_t reserved;
@@ -174,7 +184,8 @@ inline constexpr std::uint32_t kMaxFrameData = 32 * 1024;
 
 // The file `exit` in a container's directory, written (new file, rename) at its end, one line:
 //     <exit code> <1 if killed for memory, else 0> <started ns> <finished ns>\n
-// The file `log`: lines of the CRI log format, "<RFC 3339 nano> stdout|stderr F|P <content>\n"; P marks a partial line.
+// The file `log`: lines of the CRI log format, "<RFC 3339 nano> stdout|stderr F|P <content>\n"; P marks a
+// partial line.
 inline constexpr char kExitFile[] = "exit";
 inline constexpr char kLogFile[] = "log";
 

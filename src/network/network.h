@@ -80,7 +80,8 @@ class Network {
   // Ends lease and ports. The veth dies with its namespace. Absent is success. Bridge and table stay for the
   // next pod, see take_down().
   Result<void> release(const std::string& pod);
-  // Since when bridge and table stand though no pod has a lease, in ns of CLOCK_REALTIME; nullopt: they do not.
+  // Since when bridge and table stand though no pod has a lease, in ns of CLOCK_REALTIME; nullopt: they do
+  // not.
   Result<std::optional<std::int64_t>> idle_since();
   // Removes bridge and table unless a pod has a lease. The kernel takes about 40 ms for a bridge, and blocks.
   Result<void> take_down();

@@ -1,5 +1,5 @@
-// The image configuration (image-spec, config.md), as far as the engine reads it. Foreign bytes: parse_* checks types,
-// bounds and depth, and unknown fields are ignored.
+// The image configuration (image-spec, config.md), as far as the engine reads it. Foreign bytes: parse_*
+// checks types, bounds and depth, and unknown fields are ignored.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,9 @@ struct ImageConfig {
   std::string architecture;  // GOARCH: "amd64"
   std::string os;
   std::string variant;
-  std::string created;       // RFC 3339, "" if absent
+  std::string created;  // RFC 3339, "" if absent
   std::string author;
-  std::string comment;       // of the image, or else of its last step
+  std::string comment;  // of the image, or else of its last step
   std::string user;
   std::vector<std::string> env;
   std::vector<std::string> entrypoint;
@@ -29,7 +29,7 @@ struct ImageConfig {
   std::vector<std::string> exposed_ports;  // "80/tcp"
   std::vector<std::string> volumes;        // paths
   std::string stop_signal;
-  std::vector<std::string> diff_ids;       // "sha256:...", bottom first
+  std::vector<std::string> diff_ids;  // "sha256:...", bottom first
 };
 
 Result<ImageConfig> parse_image_config(std::string_view json);

@@ -132,6 +132,8 @@ Result<Reference> parse_reference(std::string_view text) {
   result.repository = path;
   if (result.registry == "docker.io" && path.find('/') == std::string_view::npos)
     result.repository = "library/" + result.repository;
+  // Of the whole name, as it will be used.
+  if (result.registry.size() + 1 + result.repository.size() > kMaxName) return malformed();
   if (result.tag.empty() && result.digest.empty()) result.tag = "latest";
   return result;
 }

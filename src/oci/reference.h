@@ -1,5 +1,5 @@
-// Names of images: "nginx", "nginx:1.25", "localhost:5000/a/b@sha256:...". Canonical form and familiar form as
-// docker has them (distribution/reference): a first part with '.' or ':' or "localhost" is the registry.
+// Names of images: "nginx", "nginx:1.25", "localhost:5000/a/b@sha256:...". Canonical form and familiar form
+// as docker has them (distribution/reference): a first part with '.' or ':' or "localhost" is the registry.
 #pragma once
 
 #include <string>

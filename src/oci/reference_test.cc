@@ -40,5 +40,13 @@ TEST(Reference, MalformedNamesAreRefused) {
   EXPECT_FALSE(parse_reference(std::string(300, 'a')));
 }
 
+TEST(Reference, TheWholeNameHasALimit) {
+  const std::string longest(255 - std::string("docker.io/library/").size(), 'a');
+  const auto fits = parse_reference(longest);
+  ASSERT_TRUE(fits);
+  EXPECT_TRUE(parse_reference(fits->canonical()));
+  EXPECT_FALSE(parse_reference(longest + "a"));
+}
+
 }  // namespace
 }  // namespace fermata::oci

@@ -41,14 +41,14 @@ struct Process {
   std::optional<int> oom_score_adj;
 };
 
-// A mount as the specification has it ("ro", "nosuid", "rbind", ... in options). Extension: a source that is a
-// descriptor of the caller's (`tree`, a detached mount) instead of a path.
+// A mount as the specification has it ("ro", "nosuid", "rbind", ... in options). Extension: a source that is
+// a descriptor of the caller's (`tree`, a detached mount) instead of a path.
 struct Mount {
   std::string destination;
   std::string type;
   std::string source;
   std::vector<std::string> options;
-  int tree = -1;           // borrowed; attached as it is
+  int tree = -1;             // borrowed; attached as it is
   bool file_target = false;  // the source is a file: make a file at the destination if it is missing
 };
 
@@ -69,25 +69,26 @@ struct Namespace {
 
 struct RuntimeSpec {
   Process process;
-  std::string root_path;                 // an existing directory, or "" when `overlay` is given
+  std::string root_path;  // an existing directory, or "" when `overlay` is given
   struct Overlay {
-    std::vector<std::string> lower;      // names below layers_directory, top first
+    std::vector<std::string> lower;  // names below layers_directory, top first
     std::string layers_directory;
-    std::string upper, work;             // absolute; both "" for a read-only mount without upper
+    std::string upper, work;  // absolute; both "" for a read-only mount without upper
   };
   std::optional<Overlay> overlay;
-  int root_tree = -1;                    // borrowed: a detached mount as the root instead (the built-in pause)
-  std::string mount_point;               // an existing empty directory of ours, where the root is mounted in the new namespace
+  int root_tree = -1;  // borrowed: a detached mount as the root instead (the built-in pause)
+  std::string
+      mount_point;  // an existing empty directory of ours, where the root is mounted in the new namespace
   bool root_readonly = false;
-  std::string hostname;                  // "" leaves it (a joined UTS namespace)
-  std::vector<Mount> mounts;             // in order
+  std::string hostname;       // "" leaves it (a joined UTS namespace)
+  std::vector<Mount> mounts;  // in order
   std::vector<Namespace> namespaces;
   std::vector<Device> devices;
   std::map<std::string, std::string> sysctl;
   std::vector<std::string> masked_paths;
   std::vector<std::string> readonly_paths;
   std::string rootfs_propagation = "rprivate";
-  int seccomp_program = -1;              // borrowed: a file of struct sock_filter (kernel/seccomp.h), -1: none
+  int seccomp_program = -1;  // borrowed: a file of struct sock_filter (kernel/seccomp.h), -1: none
 };
 
 }  // namespace fermata::oci

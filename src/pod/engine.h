@@ -1,7 +1,8 @@
 // The engine: pods and containers, their life cycles, in one process or in many at once on one store.
 //
-// Every method may be interrupted or killed at any point and called again: intents are recorded before acts, and a
-// later call completes or undoes them. An Engine is used by one thread at a time. It is no parent of anything that runs.
+// Every method may be interrupted or killed at any point and called again: intents are recorded before acts,
+// and a later call completes or undoes them. An Engine is used by one thread at a time. It is no parent of
+// anything that runs.
 #pragma once
 
 #include <chrono>
@@ -19,11 +20,12 @@
 namespace fermata::pod {
 
 struct EngineOptions {
-  std::string root = "/var/lib/fermata";   // --root
-  std::string run_root = "/run/fermata";   // --run-root. A non-default one gets its own bridge, table and cgroup parent
-  std::string owner = "cli";               // whose objects are seen and made
-  bool see_all_owners = false;             // for listing
-  std::string programs;                    // directory of fermata-monitor, fermata-init, pause; "": beside this program
+  std::string root = "/var/lib/fermata";  // --root
+  std::string run_root =
+      "/run/fermata";           // --run-root. A non-default one gets its own bridge, table and cgroup parent
+  std::string owner = "cli";    // whose objects are seen and made
+  bool see_all_owners = false;  // for listing
+  std::string programs;         // directory of fermata-monitor, fermata-init, pause; "": beside this program
 };
 
 // A running process's streams, seen from a client: the connection to the monitor in its stream mode.
@@ -32,8 +34,8 @@ class Session {
   virtual ~Session() = default;
   struct Event {
     enum class Kind { output, error_output, ended, closed } kind;
-    std::string data;      // output
-    int exit_code = 0;     // ended
+    std::string data;   // output
+    int exit_code = 0;  // ended
   };
   // For poll(2).
   virtual int fd() const = 0;
@@ -58,26 +60,28 @@ struct StartFailure {
 
 struct Started {
   std::unique_ptr<Session> session;   // null without streams
-  std::vector<std::string> warnings;  // what could not be done on this machine; a --rm container may be gone before anyone can inspect it
+  std::vector<std::string> warnings;  // what could not be done on this machine; a --rm container may be gone
+                                      // before anyone can inspect it
 };
 
 struct ContainerFilter {
-  bool all = false;                        // also those that do not run
-  bool infra = true;                       // pause containers that the user made are shown; those the engine made never are without this
+  bool all = false;  // also those that do not run
+  bool infra =
+      true;  // pause containers that the user made are shown; those the engine made never are without this
   std::vector<std::pair<std::string, std::string>> filters;  // --filter key=value: the keys of list_filter.cc
-  std::optional<std::size_t> last;         // -n
+  std::optional<std::size_t> last;                           // -n
 };
 
 struct RemoveOptions {
   bool force = false;
-  bool volumes = false;   // anonymous ones
+  bool volumes = false;  // anonymous ones
 };
 
 struct LogOptions {
   bool follow = false;
   bool timestamps = false;
   std::optional<std::uint64_t> tail;
-  std::int64_t since = 0, until = 0;       // ns, 0: unset
+  std::int64_t since = 0, until = 0;  // ns, 0: unset
 };
 
 struct EngineInfo {
@@ -96,20 +100,24 @@ class Engine {
 
   image::Images& images();
 
-  // Refuses bad input before anything is made: unknown image (ErrorKind::not_found: pull it first), name in use, bad mounts,
-  // unknown or not running namespace targets, -p with --net=container:.
+  // Refuses bad input before anything is made: unknown image (ErrorKind::not_found: pull it first), name in
+  // use, bad mounts, unknown or not running namespace targets, -p with --net=container:.
   Result<std::string> create(ContainerConfig config);
-  // Starts a created or exited container; a running one is a success without a change. With streams the session sees all
-  // output from the first byte.
+  // Starts a created or exited container; a running one is a success without a change. With streams the
+  // session sees all output from the first byte.
   tl::expected<Started, StartFailure> start(const std::string& container, const StreamSelection& streams);
   Result<std::unique_ptr<Session>> attach(const std::string& container, const StreamSelection& streams);
-  tl::expected<std::unique_ptr<Session>, StartFailure> exec(const std::string& container, const ExecConfig& config,
+  tl::expected<std::unique_ptr<Session>, StartFailure> exec(const std::string& container,
+                                                            const ExecConfig& config,
                                                             const StreamSelection& streams);
-  // timeout: nullopt the container's own (10 s unless configured); negative: wait forever. Stopping a stopped one is a success.
-  // An infra container's members are stopped before it, all at once, each with its own signal.
-  Result<void> stop(const std::string& container, std::optional<int> timeout_seconds, const std::string& signal = "");
+  // timeout: nullopt the container's own (10 s unless configured); negative: wait forever. Stopping a stopped
+  // one is a success. An infra container's members are stopped before it, all at once, each with its own
+  // signal.
+  Result<void> stop(const std::string& container, std::optional<int> timeout_seconds,
+                    const std::string& signal = "");
   // Stops and starts. A --rm container stays; one that runs is not stopped when what it joins has gone.
-  Result<void> restart(const std::string& container, std::optional<int> timeout_seconds, const std::string& signal = "");
+  Result<void> restart(const std::string& container, std::optional<int> timeout_seconds,
+                       const std::string& signal = "");
   Result<void> kill(const std::string& container, const std::string& signal);
   // Its exit code, once it is not running.
   Result<int> wait(const std::string& container);
@@ -119,14 +127,16 @@ class Engine {
   // "no such container: x"; an ambiguous prefix is an error of its own.
   Result<ContainerInfo> inspect(const std::string& container);
   Result<std::vector<ContainerInfo>> list(const ContainerFilter& filter);
-  // Calls `line` with stream (1, 2) and bytes until the end, or, following, until the container ends or `line` returns false.
+  // Calls `line` with stream (1, 2) and bytes until the end, or, following, until the container ends or
+  // `line` returns false.
   Result<void> logs(const std::string& container, const LogOptions& options,
                     const std::function<bool(int stream, std::string_view bytes)>& line);
   Result<EngineInfo> info();
   // Image ids in use, with the short id of a container each, for Images::remove.
   Result<std::vector<std::pair<std::string, std::string>>> images_in_use();
 
-  // What the monitor starts on an event of the pod: records exits, removes --rm containers, ends an empty pod.
+  // What the monitor starts on an event of the pod: records exits, removes --rm containers, ends an empty
+  // pod.
   Result<void> handle_event(const std::string& pod);
 
   class Impl;

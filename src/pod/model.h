@@ -12,7 +12,8 @@
 
 namespace fermata::pod {
 
-// How a namespace is chosen: "", "private", "shareable" (ipc), "host", "none", "bridge" (net), "container:<name>".
+// How a namespace is chosen: "", "private", "shareable" (ipc), "host", "none", "bridge" (net),
+// "container:<name>".
 struct NamespaceMode {
   std::string kind;    // "" (default), "private", "shareable", "host", "none", "bridge", "container"
   std::string target;  // of "container"
@@ -24,70 +25,71 @@ struct VolumeMount {
   std::string source;       // host path or volume name; "" for an anonymous volume
   std::string destination;  // absolute, in the container
   bool readonly = false;
-  bool create_source = false;   // -v makes a missing host directory, --mount does not
-  bool no_copy = false;         // a new volume is not filled from the image
-  std::string propagation;      // "rprivate" by default
-  std::string options;          // of tmpfs: "size=64m,mode=1777"
+  bool create_source = false;       // -v makes a missing host directory, --mount does not
+  bool no_copy = false;             // a new volume is not filled from the image
+  std::string propagation;          // "rprivate" by default
+  std::string options;              // of tmpfs: "size=64m,mode=1777"
   std::optional<std::string> mode;  // of -v, as written: "ro,z"; --mount has none
 };
 
 struct Resources {
-  std::optional<std::uint64_t> memory;        // bytes
-  std::optional<std::int64_t> memory_swap;    // bytes together with memory; -1: no limit on swap
+  std::optional<std::uint64_t> memory;      // bytes
+  std::optional<std::int64_t> memory_swap;  // bytes together with memory; -1: no limit on swap
   std::optional<std::uint64_t> memory_reservation;
-  std::optional<double> cpus;                 // 1.5 = one and a half
+  std::optional<double> cpus;  // 1.5 = one and a half
   std::optional<std::uint64_t> cpu_shares;
   std::optional<std::string> cpuset_cpus;
-  std::optional<std::int64_t> pids_limit;     // -1: none
+  std::optional<std::int64_t> pids_limit;  // -1: none
 };
 
 struct Ulimit {
-  std::string name;  // "nofile"
+  std::string name;          // "nofile"
   std::uint64_t soft, hard;  // ~0: unlimited
 };
 
 // Everything `fermata create` can ask.
 struct ContainerConfig {
-  std::string name;                      // "" : one is made up
-  std::string image;                     // as the user wrote it
-  bool infra = false;                    // its pod's infra container, whatever the image is called
-  std::string image_id;                  // filled in by the engine
-  std::string architecture;              // of --platform; "": whichever the image is for
-  std::vector<std::string> command;      // replaces the image's cmd
+  std::string name;                  // "" : one is made up
+  std::string image;                 // as the user wrote it
+  bool infra = false;                // its pod's infra container, whatever the image is called
+  std::string image_id;              // filled in by the engine
+  std::string architecture;          // of --platform; "": whichever the image is for
+  std::vector<std::string> command;  // replaces the image's cmd
   std::optional<std::vector<std::string>> entrypoint;  // --entrypoint; {""}: clears the image's
-  std::vector<std::string> env;          // "K=V", or "K": from the client's environment (resolved by the CLI)
-  std::string user;                      // --user
-  std::vector<std::string> groups;       // --group-add
+  std::vector<std::string> env;     // "K=V", or "K": from the client's environment (resolved by the CLI)
+  std::string user;                 // --user
+  std::vector<std::string> groups;  // --group-add
   std::string working_dir;
   std::string hostname;
   std::string domainname;
   bool terminal = false;
   bool stdin_open = false;
-  bool attach_stdin = false;             // stdin closes with the first client's
+  bool attach_stdin = false;  // stdin closes with the first client's
   bool auto_remove = false;
   bool privileged = false;
   bool readonly_root = false;
   bool init = false;
   bool publish_all = false;
   std::vector<network::PortMapping> ports;
-  std::vector<std::string> expose;       // --expose: "80/tcp", beside those of the image
+  std::vector<std::string> expose;  // --expose: "80/tcp", beside those of the image
   std::vector<VolumeMount> mounts;
   NamespaceMode net, ipc, pid, uts, cgroupns;
   std::vector<std::string> extra_hosts;  // "name:address" (host-gateway allowed)
   std::vector<std::string> dns, dns_search, dns_options;
   std::vector<std::string> cap_add, cap_drop;
-  std::vector<std::string> security_opt; // "no-new-privileges", "seccomp=unconfined", "seccomp=<json content>"
+  std::vector<std::string>
+      security_opt;  // "no-new-privileges", "seccomp=unconfined", "seccomp=<json content>"
   std::vector<Ulimit> ulimits;
-  std::vector<std::string> devices;      // "/dev/fuse[:/dev/x[:rwm]]"
+  std::vector<std::string> devices;  // "/dev/fuse[:/dev/x[:rwm]]"
   std::map<std::string, std::string> sysctls;
   std::map<std::string, std::string> labels;
-  std::optional<std::uint64_t> shm_size; // bytes
+  std::optional<std::uint64_t> shm_size;  // bytes
   std::string stop_signal;
-  std::optional<int> stop_timeout;       // seconds
+  std::optional<int> stop_timeout;  // seconds
   std::optional<int> oom_score_adj;
   std::uint64_t log_max_size = 10u << 20;
   std::uint32_t log_max_files = 3;
-  std::string log_driver = "cri";        // "none": nothing is kept
+  std::string log_driver = "cri";  // "none": nothing is kept
   Resources resources;
 };
 
@@ -102,24 +104,25 @@ struct ContainerInfo {
   std::string pod_id;
   ContainerConfig config;
   std::string image_id;
-  std::vector<std::string> args;         // entrypoint and command, resolved
+  std::vector<std::string> args;  // entrypoint and command, resolved
   ContainerState state = ContainerState::created;
   int pid = 0;
   int exit_code = 0;
   bool oom_killed = false;
-  std::string error;                     // why it did not start, "MonitorLost"
+  std::string error;                                    // why it did not start, "MonitorLost"
   std::int64_t created = 0, started = 0, finished = 0;  // ns, 0: not yet
-  bool infra = false;                    // the pause container of its pod
-  std::vector<network::PortMapping> ports;   // of its pod when it owns them, resolved; empty when that does not run
+  bool infra = false;                                   // the pause container of its pod
+  std::vector<network::PortMapping>
+      ports;  // of its pod when it owns them, resolved; empty when that does not run
   std::optional<network::Attachment> network;
   std::vector<std::string> exposed_ports;
   std::vector<std::pair<std::string, VolumeMount>> mounts;  // host path -> mount, as applied
-  std::vector<std::string> warnings;     // what could not be done on this machine
+  std::vector<std::string> warnings;                        // what could not be done on this machine
   std::string log_path, resolv_conf_path, hosts_path, hostname_path;
-  std::string upper_path, work_path;     // of the overlay: what it wrote; "" of the built-in pause
-  std::string stop_signal;               // effective
+  std::string upper_path, work_path;  // of the overlay: what it wrote; "" of the built-in pause
+  std::string stop_signal;            // effective
   int restart_count = 0;
-  std::string cgroup;                    // path below the hierarchies
+  std::string cgroup;  // path below the hierarchies
 };
 
 struct ExecConfig {

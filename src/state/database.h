@@ -1,9 +1,9 @@
 // SQLite, wrapped thinly: one connection, statements as values, every failure an Error.
 //
-// WAL, busy timeout of 10 s, synchronous=NORMAL; Transaction::durable commits with FULL, for intents of on-disk
-// state. No checkpoint at close: it costs an fdatasync a command (the automatic checkpoint of WAL pages is left on).
-// The file is private (0600) and foreign keys are enforced.
-// A Database is used by one thread at a time. No transaction may span slow work.
+// WAL, busy timeout of 10 s, synchronous=NORMAL; Transaction::durable commits with FULL, for intents of
+// on-disk state. No checkpoint at close: it costs an fdatasync a command (the automatic checkpoint of WAL
+// pages is left on). The file is private (0600) and foreign keys are enforced. A Database is used by one
+// thread at a time. No transaction may span slow work.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +46,8 @@ class Statement {
 
 class Database {
  public:
-  // Opens or creates the file and brings the schema up to date. A database of a newer Fermata is refused by name.
+  // Opens or creates the file and brings the schema up to date. A database of a newer Fermata is refused by
+  // name.
   static Result<Database> open(const std::string& path);
   Database(Database&&) noexcept;
   Database& operator=(Database&&) noexcept;

@@ -1,4 +1,5 @@
-// The schema, version by version. kMigrations[i] takes a database from version i to i+1 (PRAGMA user_version).
+// The schema, version by version. kMigrations[i] takes a database from version i to i+1 (PRAGMA
+// user_version).
 //
 // JSON columns hold what only one layer reads; what is searched for has a column. Times are nanoseconds of
 // CLOCK_REALTIME. `owner` is 'cli' or 'cri': a client of the one never sees the other's objects by default.

@@ -5,6 +5,7 @@
 
 namespace fermata::image {
 
-Result<FetchedImage> pull_image(const oci::Reference& reference, const PullOptions& options, const TransferContext& context);
+Result<FetchedImage> pull_image(const oci::Reference& reference, const PullOptions& options,
+                                const TransferContext& context);
 
 }  // namespace fermata::image

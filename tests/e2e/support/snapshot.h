@@ -19,7 +19,8 @@ struct SnapshotScope {
 };
 
 Snapshot take_snapshot(const SnapshotScope& scope);
-// Without what the end of the last pod leaves standing for a second: the bridge, its table, the event command.
+// Without what the end of the last pod leaves standing for a second: the bridge, its table, the event
+// command.
 Snapshot without_lingering(Snapshot snapshot, const SnapshotScope& scope);
 // What `after` has more than `before`, "process: 12 pause ..." each; mounts also the other way around.
 std::vector<std::string> leaks(const Snapshot& before, const Snapshot& after);
