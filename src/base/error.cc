@@ -45,6 +45,7 @@ ErrorKind kind_of(int error_number) noexcept {
 }
 
 std::string errno_text(int error_number) {
+  if (error_number == ENOSYS) return "this kernel lacks the system call (Linux 5.15 or later is needed)";
   // strerrordesc_np (glibc 2.32) is thread-safe and untranslated.
   const char* text = ::strerrordesc_np(error_number);
   if (text == nullptr) return fmt::format("error {}", error_number);

@@ -177,6 +177,11 @@ NetlinkSocket::~NetlinkSocket() {
 
 Result<NetlinkSocket> NetlinkSocket::open(int protocol) {
   UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
+  if (fd.get() < 0 && errno == EPROTONOSUPPORT && protocol == NETLINK_NETFILTER)
+    return fail(
+        ErrorKind::unsupported,
+        "this kernel has no nf_tables (CONFIG_NF_TABLES; try 'modprobe nf_tables'): without it there is no "
+        "bridge network, but --net=host and --net=none");
   if (fd.get() < 0) return fail(errno, "open a netlink socket");
   // Acknowledgements without the message they are for (Linux 4.3) but with the reason in words (4.12).
   // Without these options answers are only longer or less telling.

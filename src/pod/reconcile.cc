@@ -7,10 +7,15 @@ namespace fermata::pod {
 Result<void> Engine::Impl::undo_start(const Intent& intent) {
   TRY(const auto lock, lock_pod(intent.object));
   // A pod that became ready, or was taken up by another start meanwhile, is not ours to end.
-  auto pod = store().pod(intent.object);
-  if (!pod || pod->ready) return {};
-  TRY(auto live, reach(pod->id));
-  TRY(destroy_sandbox(*pod, std::move(live)));
+  const auto row = store().pod(intent.object);
+  if (row && row->ready) return {};
+  // Its row may have been removed, but not what could not be undone then.
+  PodRow pod;
+  pod.id = intent.object;
+  pod.config.net = "bridge";
+  if (row) pod = *row;
+  TRY(auto live, reach(pod.id));
+  TRY(destroy_sandbox(pod, std::move(live)));
   return {};
 }
 

@@ -60,6 +60,8 @@ const char* hint(init::Op op, int error) {
     return " (are you trying to mount a directory onto a file, or the other way round?)";
   if (op == init::Op::set_credentials && error == EPERM)
     return " (a capability was asked for that this host does not have)";
+  if (error == ENODEV && (op == init::Op::mount || op == init::Op::mount_root))
+    return " (this kernel does not have the file system; try modprobe)";
   if (op == init::Op::mount && error == ELOOP) return " (the image has a symbolic link in its place)";
   return "";
 }

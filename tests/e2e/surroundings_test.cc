@@ -1,5 +1,9 @@
 // What a caller may hand down without knowing: closed streams, ignored signals, a narrow umask, few
 // descriptors.
+#include <linux/netlink.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 
@@ -101,6 +105,27 @@ TEST_F(Surroundings, TheCallersNamespacesAndLimitsDoNotMatterLater) {
   ASSERT_TRUE(logs_show("job", "ready"));
   EXPECT_THAT(fermata({"logs", "job"}).out, Not(HasSubstr("got 1"))) << "the terminal's hangup reached it";
   EXPECT_TRUE(host().is_running("job"));
+}
+
+// A kernel that is too old or was built without something: told by name, and nothing is left half made.
+TEST_F(Surroundings, AKernelWithoutWhatIsNeededIsTold) {
+  const auto without = [](int number, int error, int third) {
+    Arguments command{kProbe, "without", std::to_string(number), std::to_string(error),
+                      std::to_string(third)};
+    for (const auto& word : host().command({"run", "--rm", kBase, "true"})) command.push_back(word);
+    return run_program(command);
+  };
+  for (const int number : {SYS_fsopen, SYS_open_tree, SYS_mount_setattr, SYS_move_mount, SYS_pidfd_open,
+                           SYS_clone3, SYS_openat2, SYS_seccomp, SYS_setns}) {
+    const Outcome outcome = without(number, ENOSYS, -1);
+    EXPECT_EQ(125, outcome.code) << number << ": " << outcome;
+    EXPECT_THAT(outcome.err, HasSubstr("this kernel lacks the system call (Linux 5.15 or later is needed)"))
+        << number;
+  }
+  const Outcome outcome = without(SYS_socket, EPROTONOSUPPORT, NETLINK_NETFILTER);
+  EXPECT_EQ(125, outcome.code) << outcome;
+  EXPECT_THAT(outcome.err, HasSubstr("this kernel has no nf_tables"));
+  EXPECT_EQ("", must({"ps", "-aq"}));
 }
 
 }  // namespace

@@ -1,9 +1,12 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/keyctl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
@@ -13,6 +16,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -165,6 +169,30 @@ int try_call(const Arguments& arguments) {
     return report(sethostname(host, strlen(host)));
   }
   return 99;
+}
+
+int run_without(const Arguments& arguments) {
+  const auto number = static_cast<unsigned>(atoi(arguments.at(0).c_str()));
+  const auto error = static_cast<unsigned>(atoi(arguments.at(1).c_str()));
+  const int third = atoi(arguments.at(2).c_str());
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[2])),
+      BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, third < 0 ? 0U : static_cast<unsigned>(third), 0, 2),
+      BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, third < 0 ? ~0U : static_cast<unsigned>(third), 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program = {.len = sizeof code / sizeof code[0], .filter = code};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    return report(-1);
+  std::vector<char*> argv;
+  for (std::size_t i = 3; i < arguments.size(); ++i) argv.push_back(const_cast<char*>(arguments[i].c_str()));
+  argv.push_back(nullptr);
+  execv(argv[0], argv.data());
+  return report(-1);
 }
 
 int shared_memory(const Arguments& arguments) {

@@ -23,6 +23,7 @@ constexpr Row kCommands[] = {
     {"open-exe", open_executable},
     {"try", try_call},
     {"sysv", shared_memory},
+    {"without", run_without},
     {"orphans", make_orphans},
     {"allocate", allocate},
     {"fork", fork_many},

@@ -20,7 +20,9 @@ int print_terminal(const Arguments&);     // "tty 1 1 1" and "size ROWS COLUMNS"
 int watch_terminal(const Arguments&);     // "ready", then "size ROWS COLUMNS" at every change
 int open_executable(const Arguments&);    // PATH: opens /proc/.../exe for writing, prints the error's name
 int try_call(const Arguments&);           // NAME of a system call: "ok" or the error's name
-int shared_memory(const Arguments&);      // create|read: System V segment with a known key
+int run_without(
+    const Arguments&);  // NUMBER ERROR THIRD-ARGUMENT COMMAND...: the system call (-1: with any) fails
+int shared_memory(const Arguments&);  // create|read: System V segment with a known key
 
 // work.cc: processes, memory, signals.
 int make_orphans(const Arguments&);    // COUNT: their parent ends before they do
