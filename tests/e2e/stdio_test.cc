@@ -161,7 +161,7 @@ TEST_F(Stdio, TheThirdRequestToEndLeavesADeafContainer) {
       host().start({"run", "--name", "job", kBase, "sh", "-c", "trap '' INT TERM; echo ready; sleep 1000"});
   ASSERT_TRUE(running->read_until("ready"));
   for (int i = 0; i < 3; ++i) {
-    running->signal(SIGINT);
+    running->signal(SIGTERM);  // a parent in the background may have had SIGINT ignored
     ::usleep(50'000);
   }
   const Outcome outcome = running->wait();
