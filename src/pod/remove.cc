@@ -24,10 +24,22 @@ Result<void> Engine::Impl::remove_settled(const ContainerRow& given, bool volume
     TRY(transaction.commit());
   }
   auto pod = store().pod(container.pod);
-  if (pod) {
-    TRY(const auto* mounts, cgroup_mounts());
-    const auto group = kernel::Cgroup::open(*mounts, container_cgroup(*pod, container.id));
-    if (pod->ready && group.exists()) TRY(group.remove());
+  if (pod && pod->ready) {
+    TRY(const auto members, store().members(pod->id));
+    if (members.size() == 1) {
+      // It has ended since the pod was settled: without a row nobody would find the sandbox any more.
+      TRY(auto live, reach(pod->id));
+      TRY(const bool destroyed, destroy_sandbox(*pod, std::move(live)));
+      if (!destroyed)
+        return fail(ErrorKind::conflict, "a process still runs in the pod of container {}", container.name);
+      pod->ready = false;
+      pod->runtime = {};
+      TRY(store().update(*pod));
+    } else {
+      TRY(const auto* mounts, cgroup_mounts());
+      const auto group = kernel::Cgroup::open(*mounts, container_cgroup(*pod, container.id));
+      if (group.exists()) TRY(group.remove());
+    }
   }
   TRY(remove_tree(container_directory(container.id)));
   if (volumes)
