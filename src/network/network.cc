@@ -84,11 +84,16 @@ Result<void> Network::Impl::note_generation(Sockets& sockets) {
   return set_setting(*database, kGeneration, std::to_string(generation));
 }
 
-Result<void> Network::Impl::ensure_rules(const HostBridge& bridge, const std::string& without,
-                                         Sockets& sockets, std::vector<std::string>& warnings) {
+Result<bool> Network::Impl::rules_untouched(Sockets& sockets) {
   TRY(const std::uint32_t generation, kernel::nft_generation(sockets.netfilter));
   TRY(const std::string known, setting(*database, kGeneration));
-  if (!bridge.fresh && known == std::to_string(generation)) return {};
+  return known == std::to_string(generation);
+}
+
+Result<void> Network::Impl::ensure_rules(const HostBridge& bridge, const std::string& without,
+                                         Sockets& sockets, std::vector<std::string>& warnings) {
+  TRY(const bool untouched, rules_untouched(sockets));
+  if (!bridge.fresh && untouched) return {};
   Ruleset ruleset(sockets.netfilter, options.bridge);
   TRY(const bool stands, ruleset.stands(bridge.pool));
   if (!stands || bridge.fresh) {
@@ -202,12 +207,17 @@ Result<void> Network::maintain() {
   // The usual answers, without the lock: there is nothing, or somebody will take it down.
   TRY(const std::string made, setting(*impl_->database, "bridge"));
   if (made.empty()) return {};
-  TRY(const auto since, impl_->idle_since());
-  if (since && now_ns() - *since < kForgotten) return {};
+  TRY(const bool used, any_lease(*impl_->database));
+  if (!used) {
+    TRY(const std::int64_t ended, last_lease_end(*impl_->database));
+    if (now_ns() - ended < kForgotten) return {};
+  }
   TRY(const UniqueFd guard, lock(impl_->options.run_directory, false));
   if (!guard) return {};
-  if (since) return impl_->take_down();
+  if (!used) return impl_->take_down();
   TRY(Sockets & sockets, impl_->open_sockets());
+  TRY(const bool untouched, impl_->rules_untouched(sockets));
+  if (untouched) return {};
   TRY(const HostBridge bridge, find_bridge(sockets.route, *impl_->database, impl_->options));
   if (bridge.link == 0) return {};
   std::vector<std::string> warnings;  // told by the next attach; nobody listens here

@@ -24,6 +24,8 @@ struct Network::Impl {
   Result<std::reference_wrapper<Sockets>> open_sockets();
   Result<Lease> record(const std::string& pod, const HostBridge& bridge, const Reservation& reservation,
                        Sockets& sockets);
+  // Nobody has changed any rule, ours or another's, since we did.
+  Result<bool> rules_untouched(Sockets& sockets);
   Result<void> ensure_rules(const HostBridge& bridge, const std::string& without, Sockets& sockets,
                             std::vector<std::string>& warnings);
   Result<void> publish(const std::string& pod, const HostBridge& bridge, Sockets& sockets);
