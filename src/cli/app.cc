@@ -146,14 +146,15 @@ const Command* find_group_command(std::string_view group, std::string_view name)
 bool is_group(std::string_view name) { return name == "container" || name == "image"; }
 
 int for_each_named(const std::vector<std::string>& names,
-                   const std::function<Result<void>(const std::string&)>& act) {
+                   const std::function<Result<void>(const std::string&)>& act,
+                   const std::function<bool(const Error&)>& forgiven) {
   int code = 0;
   for (const std::string& name : names) {
     if (auto done = act(name); done) {
       print(name + "\n");
     } else {
       print_error(done.error());
-      code = 1;
+      if (!forgiven(done.error())) code = 1;
     }
   }
   return code;

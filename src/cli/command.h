@@ -82,8 +82,10 @@ int run_command_line(const std::string& version, std::span<const std::string> wo
 
 // For commands that take several objects: runs `act` on each, reports each failure on standard error and goes
 // on. Prints the name after a success. 1 if any failed.
-int for_each_named(const std::vector<std::string>& names,
-                   const std::function<Result<void>(const std::string&)>& act);
+// `forgiven`: a failure that is reported and yet no reason for a 1.
+int for_each_named(
+    const std::vector<std::string>& names, const std::function<Result<void>(const std::string&)>& act,
+    const std::function<bool(const Error&)>& forgiven = [](const Error&) { return false; });
 void print_error(const Error& error);
 void print(std::string_view text);  // to standard output, at once; ends the program with 1 when that fails
 

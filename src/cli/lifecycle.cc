@@ -40,17 +40,10 @@ Result<int> run_kill(App& app, const Command&, const Flags& flags) {
 Result<int> run_rm(App& app, const Command&, const Flags& flags) {
   const pod::RemoveOptions options{.force = flags.is_set("force"), .volumes = flags.is_set("volumes")};
   TRY(pod::Engine* const engine, app.engine());
-  int code = 0;
-  for (const std::string& name : flags.arguments()) {
-    if (auto removed = engine->remove(name, options); removed) {
-      print(name + "\n");
-    } else {
-      print_error(removed.error());
+  return for_each_named(
+      flags.arguments(), [&](const std::string& name) { return engine->remove(name, options); },
       // As rm -f: what is not there needs no removing.
-      if (!options.force || removed.error().kind() != ErrorKind::not_found) code = 1;
-    }
-  }
-  return code;
+      [&](const Error& error) { return options.force && error.kind() == ErrorKind::not_found; });
 }
 
 Result<int> run_wait(App& app, const Command&, const Flags& flags) {

@@ -264,7 +264,7 @@ constexpr FlagSpec kFormat = {
 constexpr FlagSpec kInspectFormat = {"format", 'f', FlagKind::text, "string",
                                      "Format output using a custom template: 'json' or a Go TEMPLATE"};
 
-constexpr FlagSpec kInspectSize = {"size", 's', FlagKind::boolean, "", "Display total file sizes"};
+constexpr FlagSpec kSize = {"size", 's', FlagKind::boolean, "", "Display total file sizes"};
 
 // `container inspect` and `image inspect` see the objects of their group alone.
 Command group_inspect(std::string_view group, std::string_view name, std::string_view summary,
@@ -304,7 +304,7 @@ void add_listing_commands(std::vector<Command>& commands) {
             {"no-trunc", 0, FlagKind::boolean, "", "Don't truncate output"},
             {"owner", 0, FlagKind::text, "string", "Whose containers: cli, cri or all (default \"cli\")"},
             {"quiet", 'q', FlagKind::boolean, "", "Only display container IDs"},
-            {"size", 's', FlagKind::boolean, "", "Display total file sizes"}},
+            kSize},
        .primary = true,
        .run = run_ps});
   commands.push_back({.name = "inspect",
@@ -313,14 +313,14 @@ void add_listing_commands(std::vector<Command>& commands) {
                       .example = "fermata inspect --format '{{.State.Pid}}' web",
                       .least = 1,
                       .flags = {kInspectFormat,
-                                kInspectSize,
+                                kSize,
                                 {"type", 0, FlagKind::text, "string",
                                  "Only inspect objects of the given type (container, image)"}},
                       .run = run_inspect});
   commands.push_back(group_inspect(
       "container", "container inspect", "Display detailed information on one or more containers",
       "[OPTIONS] CONTAINER [CONTAINER...]", "fermata container inspect --format '{{.State.Pid}}' web",
-      {kInspectFormat, kInspectSize}));
+      {kInspectFormat, kSize}));
   commands.push_back(
       group_inspect("image", "image inspect", "Display detailed information on one or more images",
                     "[OPTIONS] IMAGE [IMAGE...]", "fermata image inspect --format '{{.Config.Cmd}}' nginx",

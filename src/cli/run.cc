@@ -82,7 +82,7 @@ bool runs_on(const image::Image& image, const std::string& architecture) {
 // A name that the built-in pause answers to; a digest means the real image.
 bool names_pause(const std::string& image) {
   const auto reference = oci::parse_reference(image);
-  return reference && reference->digest.empty() && image::is_pause_reference(*reference);
+  return reference && image::is_pause_reference(*reference);
 }
 
 // What --infra-image, or else the configuration, puts in the place of the built-in pause.
