@@ -116,17 +116,8 @@ TEST_F(InfraImage, TellsWhyItCannotBeHadAndTheWayOut) {
     ASSERT_TRUE(registry.runs());
     expect_sandbox_failure(registry.host() + "/no/pause:3.9", "not found");
   }
-  const std::string at = path("");
-  const std::string key = "-newkey rsa:2048 -nodes -keyout " + at;
-  const Outcome made =
-      run_program({"sh", "-c",
-                   "openssl req -x509 -days 2 -subj /CN=test-ca " + key + "ca.key -out " + at +
-                       "ca.crt && openssl req -subj /CN=test " + "-addext subjectAltName=IP:127.0.0.1 " +
-                       key + "server.key -out " + at + "server.csr && openssl x509 -req -days 2 " +
-                       "-copy_extensions copy -CAcreateserial -in " + at + "server.csr -CA " + at +
-                       "ca.crt -CAkey " + at + "ca.key -out " + at + "server.crt"});
-  ASSERT_TRUE(made.ok()) << made;
-  test::RegistryProcess secure(path("root"), {.certificate = at + "server.crt", .key = at + "server.key"});
+  test::RegistryProcess secure(path("root"),
+                               test::RegistryProcess::make_certificate(scratch("infra"), "IP:127.0.0.1"));
   ASSERT_TRUE(secure.runs());
   expect_sandbox_failure(secure.host() + "/out-of-house/pause:3.9",
                          "x509: certificate signed by unknown authority");

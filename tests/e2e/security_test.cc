@@ -112,12 +112,12 @@ TEST_F(Security, KernelPathsAreMaskedAndReadOnly) {
 
 TEST_F(Security, AReadOnlyRootAndTmpfsOverIt) {
   const Outcome outcome =
-      in_container({"--read-only", "--tmpfs", "/run/work:size=1m,mode=1777"},
-                   {"sh", "-c", "echo x > /file; echo y > /run/work/file && cat /run/work/file"});
+      in_container({"--read-only", "--tmpfs", "/run/scratch:size=1m,mode=1777"},
+                   {"sh", "-c", "echo x > /file; echo y > /run/scratch/file && cat /run/scratch/file"});
   EXPECT_EQ("y", outcome.line()) << outcome;
   EXPECT_THAT(outcome.err, HasSubstr("Read-only"));
-  EXPECT_NE(0, in_container({"--tmpfs", "/run/work:size=1m"},
-                            {"dd", "if=/dev/zero", "of=/run/work/x", "bs=1M", "count=3"})
+  EXPECT_NE(0, in_container({"--tmpfs", "/run/scratch:size=1m"},
+                            {"dd", "if=/dev/zero", "of=/run/scratch/x", "bs=1M", "count=3"})
                    .code);
 }
 

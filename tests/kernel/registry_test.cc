@@ -179,16 +179,8 @@ TEST_F(Registry, PasswordsOfHtpasswd) {
 
 class TlsRegistry : public Registry {
  protected:
-  // A CA and a certificate of its for `names`.
   RegistryProcess::Options make_certificate(const std::string& names) const {
-    const std::string at = directory_ + "/";
-    const std::string key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout " + at;
-    EXPECT_TRUE(run("openssl req -x509 -days 2 -subj /CN=test-ca " + key + "ca.key -out " + at + "ca.crt"));
-    EXPECT_TRUE(run("openssl req -subj /CN=test -addext subjectAltName=" + names + " " + key +
-                    "server.key -out " + at + "server.csr"));
-    EXPECT_TRUE(run("openssl x509 -req -days 2 -copy_extensions copy -CAcreateserial -in " + at +
-                    "server.csr -CA " + at + "ca.crt -CAkey " + at + "ca.key -out " + at + "server.crt"));
-    return {.certificate = at + "server.crt", .key = at + "server.key"};
+    return RegistryProcess::make_certificate(directory_, names);
   }
   void TearDown() override {
     ::unsetenv("SSL_CERT_FILE");

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <thread>
@@ -25,6 +26,20 @@ class RegistryProcess {
     std::string htpasswd;          // a line of such a file
     std::string certificate, key;  // paths
   };
+  // A CA (ca.crt) and a certificate of its for `names`, in the directory, with which the registry speaks TLS.
+  static Options make_certificate(const std::string& directory, const std::string& names) {
+    const std::string at = directory + "/";
+    const std::string key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout " + at;
+    const auto run = [](const std::string& command) {
+      EXPECT_EQ(0, std::system((command + " > /dev/null 2>&1").c_str())) << command;
+    };
+    run("openssl req -x509 -days 2 -subj /CN=test-ca " + key + "ca.key -out " + at + "ca.crt");
+    run("openssl req -subj /CN=test -addext subjectAltName=" + names + " " + key + "server.key -out " + at +
+        "server.csr");
+    run("openssl x509 -req -days 2 -copy_extensions copy -CAcreateserial -in " + at + "server.csr -CA " + at +
+        "ca.crt -CAkey " + at + "ca.key -out " + at + "server.crt");
+    return {.certificate = at + "server.crt", .key = at + "server.key"};
+  }
   RegistryProcess(const std::string& directory, const Options& options) {
     for (int tries = 0; tries < 5 && !start(directory, options); ++tries) stop();
   }
