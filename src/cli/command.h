@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "cli/flags.h"
+#include "cli/core/flags.h"
 #include "pod/engine.h"
 #include "pod/settings.h"
 

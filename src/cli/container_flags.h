@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "cli/flags.h"
+#include "cli/core/flags.h"
 #include "pod/model.h"
 
 namespace fermata::cli {

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "cli/flags.h"
+#include "cli/core/flags.h"
 #include "cli/streams.h"
 #include "pod/engine.h"
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "cli/command.h"
-#include "cli/terminal.h"
+#include "cli/core/terminal.h"
 
 namespace fermata::cli {
 namespace {

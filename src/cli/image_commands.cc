@@ -10,7 +10,7 @@
 #include "cli/image_view.h"
 #include "cli/pull_progress.h"
 #include "cli/table.h"
-#include "cli/terminal.h"
+#include "cli/core/terminal.h"
 
 namespace fermata::cli {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "base/id.h"
 #include "base/text.h"
-#include "cli/flags.h"
+#include "cli/core/flags.h"
 #include "cli/human.h"
 #include "oci/reference.h"
 

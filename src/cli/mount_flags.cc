@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "cli/flags.h"
+#include "cli/core/flags.h"
 
 namespace fermata::cli {
 namespace {

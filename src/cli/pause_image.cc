@@ -5,7 +5,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/command.h"
-#include "cli/terminal.h"
+#include "cli/core/terminal.h"
 #include "image/output.h"
 #include "oci/image_config.h"
 #include "oci/reference.h"

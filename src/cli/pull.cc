@@ -8,7 +8,7 @@
 #include "cli/command.h"
 #include "cli/container_flags.h"
 #include "cli/pull_progress.h"
-#include "cli/terminal.h"
+#include "cli/core/terminal.h"
 
 namespace fermata::cli {
 namespace {

@@ -9,7 +9,7 @@
 #include <csignal>
 
 #include "base/files.h"
-#include "cli/terminal.h"
+#include "cli/core/terminal.h"
 
 namespace fermata::cli {
 namespace {

@@ -11,7 +11,7 @@
 #include "base/files.h"
 #include "cli/auth_file.h"
 #include "cli/command.h"
-#include "cli/terminal.h"
+#include "cli/core/terminal.h"
 
 namespace fermata::cli {
 namespace {

@@ -138,6 +138,26 @@ int perform_one(Stage& stage, const OpView& op) {
       return perform_execute(op);
     case Op::new_session_keyring:
       return perform_new_session_keyring();
+    case Op::synchronize:
+      return perform_synchronize(op);
+    case Op::check_program:
+      return perform_check_program(op);
+    case Op::await_start:
+      return perform_await_start(op);
+    case Op::preserve_descriptors:
+      return perform_preserve_descriptors(op);
+    case Op::enter_time_namespace:
+      return perform_enter_time_namespace(op);
+    case Op::set_personality:
+      return perform_set_personality(op);
+    case Op::set_scheduler:
+      return perform_set_scheduler(op);
+    case Op::set_io_priority:
+      return perform_set_io_priority(op);
+    case Op::set_cpu_affinity:
+      return perform_set_cpu_affinity(op);
+    case Op::set_memory_policy:
+      return perform_set_memory_policy(op);
   }
   return ENOSYS;  // a newer plan
 }

@@ -65,6 +65,18 @@ int perform_set_credentials(Stage& stage, const OpView& op);
 int perform_set_no_new_privs();
 int perform_load_seccomp(const OpView& op);
 int perform_new_session_keyring();
+// perform_process.cc
+int perform_enter_time_namespace(const OpView& op);
+int perform_set_personality(const OpView& op);
+int perform_set_scheduler(const OpView& op);
+int perform_set_io_priority(const OpView& op);
+int perform_set_cpu_affinity(const OpView& op);
+int perform_set_memory_policy(const OpView& op);
+// perform_start.cc
+int perform_synchronize(const OpView& op);
+int perform_check_program(const OpView& op);
+int perform_await_start(const OpView& op);
+int perform_preserve_descriptors(const OpView& op);
 // perform_execute.cc
 int perform_set_parent_death_signal(const OpView& op);
 int perform_execute(const OpView& op);

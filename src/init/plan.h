@@ -63,6 +63,20 @@ enum class Op : std::uint16_t {
             // ELIBACC stands for the ENOENT of a file that is there: its interpreter is not
   new_session_keyring,  // an anonymous session keyring; else the container had its starter's. keyctl(2);
                         // flags: kOptional
+  synchronize,  // a: which point; sends Report::waiting (op_index: a), goes on with one packet from the other
+                // side
+  check_program,  // strings: candidates as of execute; fails as execute would for a file that is missing or
+                  // not executable. Run as root, it does not know what the user may execute
+  await_start,  // slot: a listening SOCK_SEQPACKET socket. Sends Report::ready, waits for a connection, which
+                // takes the report socket's place
+  preserve_descriptors,  // a: how many slots, from `slot` on, become descriptors 3, 4, ... of the program.
+                         // Only execute and what reports may follow
+  enter_time_namespace,  // data: what goes to /proc/self/timens_offsets. time_namespaces(7)
+  set_personality,       // a: personality(2)
+  set_scheduler,         // data: struct sched_attr. sched_setattr(2)
+  set_io_priority,       // a: ioprio_set(2), of this process
+  set_cpu_affinity,      // data: the mask of sched_setaffinity(2)
+  set_memory_policy,     // a: the mode with its flags; data: the mask of nodes. set_mempolicy(2)
 };
 
 inline constexpr std::uint32_t kOptional = 1;       // a failure is not an error (flags of some operations)

@@ -7,9 +7,11 @@
 namespace fermata::init {
 
 enum class ReportKind : std::uint32_t {
-  ready = 1,  // the parent death signal is armed
+  ready = 1,  // the parent death signal is armed; or everything is done but what follows await_start
   console,    // one descriptor beside it (SCM_RIGHTS): the master of the terminal
   failed,     // the operation `op_index` failed with `error`; init exits next
+  waiting,    // at the point `op_index` of a synchronize; any packet lets it go on
+  listener,   // one descriptor beside it: the filter's notifications. seccomp_unotify(2)
 };
 
 struct Report {

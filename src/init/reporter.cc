@@ -7,6 +7,18 @@
 #include "kernel/core/raw.h"
 
 namespace fermata::init {
+namespace {
+
+int socket_fd = kReportFd;
+
+}  // namespace
+
+int report_socket() { return socket_fd; }
+
+void use_report_socket(int fd) {
+  kernel::raw::call(SYS_close, socket_fd);
+  socket_fd = fd;
+}
 
 int send_report(const Report& report, int descriptor) {
   iovec bytes = {const_cast<Report*>(&report), sizeof report};
@@ -23,7 +35,7 @@ int send_report(const Report& report, int descriptor) {
     header->cmsg_len = CMSG_LEN(sizeof descriptor);
     __builtin_memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
   }
-  const long sent = kernel::raw::call(SYS_sendmsg, kReportFd, &message, MSG_NOSIGNAL);
+  const long sent = kernel::raw::call(SYS_sendmsg, socket_fd, &message, MSG_NOSIGNAL);
   return sent < 0 ? static_cast<int>(-sent) : 0;
 }
 

@@ -74,7 +74,8 @@ LaunchFailure explain_failure(const LaunchPlan& plan, const std::vector<std::str
     return {kEngineFailed, fmt::format("start the container's first stage: {}", errno_text(error_number))};
   const std::string& description = plan.descriptions[op_index];
   const init::Op op = op_at(plan, op_index);
-  if (op == init::Op::execute) return explain_execute(args.empty() ? "" : args[0], error_number);
+  if (op == init::Op::execute || op == init::Op::check_program)
+    return explain_execute(args.empty() ? "" : args[0], error_number);
   if (op == init::Op::set_current_directory) return explain_directory(description, error_number);
   return {kEngineFailed,
           fmt::format("cannot {}: {}{}", description, errno_text(error_number), hint(op, error_number))};

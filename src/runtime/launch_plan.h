@@ -18,10 +18,26 @@ struct LaunchPlan {
   std::vector<std::string> skipped;       // what was asked and left out, with the reason (a warning each)
   bool new_pid_namespace = false;         // to be made by the monitor (CLONE_NEWPID)
   int pid_namespace = -1;                 // or joined by it before the clone
+  int user_namespace = -1;                // joined by the child first of all: it owns the others
 };
 
-// The first process of a container.
-Result<LaunchPlan> plan_container(const oci::RuntimeSpec& spec);
+// How the first process is started, beside what its specification says.
+struct StartOptions {
+  bool follow_parent = true;  // it dies with its parent, the monitor
+  bool new_keyring = true;
+  bool pivot = true;  // false: the root is moved onto "/" (a root file system in memory cannot be pivoted)
+  // Borrowed: a listening SOCK_SEQPACKET socket. Everything is made, then init waits for a connection before
+  // it becomes the container's process. -1: it goes on at once.
+  int start_socket = -1;
+  // Init waits once (Report::waiting) when its namespaces and mounts are made, before it leaves the host's
+  // file system: for hooks.
+  bool synchronize = false;
+  std::vector<int> preserved;  // borrowed; descriptors 3, 4, ... of the process
+};
+// The first process of a container. Descriptors that the specification names by path (namespaces) are in the
+// fields of `spec` that are extensions.
+Result<LaunchPlan> plan_container(const oci::RuntimeSpec& spec, const StartOptions& options = {});
+
 // Another process in a running one: joins what `pidfd_slot` (a pidfd of its first process; borrowed) has.
 struct ExecTarget {
   int pidfd = -1;          // borrowed
@@ -30,7 +46,9 @@ struct ExecTarget {
   std::uint32_t namespaces =
       0;  // CLONE_NEW* to join through the pidfd: those in which it differs from the monitor
 };
-Result<LaunchPlan> plan_exec(const oci::Process& process, const ExecTarget& target, int seccomp_program);
+// Of `options`, what is about a root or a start does not apply.
+Result<LaunchPlan> plan_exec(const oci::Process& process, const ExecTarget& target, int seccomp_program,
+                             const StartOptions& options = {});
 
 // How a failed operation reads to the user: exit code (126, 127, 125) and message, docker's words where
 // docker has some: `exec: "foo": executable file not found in $PATH`, `exec: "/etc/passwd": permission

@@ -46,6 +46,11 @@ void PlanBuilder::add(const PlannedOp& op, std::string description) {
   ++count_;
 }
 
+void PlanBuilder::preserve(const std::vector<int>& fds) {
+  add({.op = init::Op::preserve_descriptors, .fd = fds.front(), .a = fds.size()}, "hand down descriptors");
+  plan_.slots.insert(plan_.slots.end(), fds.begin() + 1, fds.end());  // init counts on them in a row
+}
+
 void PlanBuilder::set_pid_namespace(bool make, int join) {
   plan_.new_pid_namespace = make;
   plan_.pid_namespace = join;

@@ -28,6 +28,8 @@ class PlanBuilder {
  public:
   // `description` completes "cannot ...": "mount proc at '/proc'".
   void add(const PlannedOp& op, std::string description);
+  // They become descriptors 3, 4, ... of the program. Once, and none of them may be in another operation.
+  void preserve(const std::vector<int>& fds);
   void skip(std::string reason) { plan_.skipped.push_back(std::move(reason)); }
   void set_pid_namespace(bool make, int join);
   // The plan. Fails when a string held a NUL, which no C string can, or when the plan is too large.

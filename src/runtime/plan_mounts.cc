@@ -228,7 +228,7 @@ Result<void> plan_root(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
   return {};
 }
 
-Result<void> plan_file_system(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
+Result<void> plan_file_system(const oci::RuntimeSpec& spec, const StartOptions& options, PlanBuilder* plan) {
   std::vector<std::string> readonly_later;
   for (const oci::Mount& mount : spec.mounts) TRY(plan_mount(mount, &readonly_later, plan));
   for (const oci::Device& device : spec.devices) TRY(plan_device(device, plan));
@@ -240,6 +240,7 @@ Result<void> plan_file_system(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
     plan->add({.op = Op::remount, .flags = MS_RDONLY, .strings = {path}},
               fmt::format("make '{}' read-only", path));
   TRY(plan_covers(spec, plan));
+  if (options.synchronize) plan->add({.op = Op::synchronize}, "wait for the hooks");
   plan->add({.op = Op::pivot_root}, "enter the root file system");
   const std::uint32_t propagation = parse_propagation(spec.rootfs_propagation);
   if (propagation & MS_SHARED)

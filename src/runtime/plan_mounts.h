@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "oci/runtime_spec.h"
+#include "runtime/launch_plan.h"
 #include "runtime/plan_builder.h"
 
 namespace fermata::runtime {
@@ -10,6 +11,6 @@ namespace fermata::runtime {
 // The root, from set_propagation to open_root.
 Result<void> plan_root(const oci::RuntimeSpec& spec, PlanBuilder* plan);
 // Everything in it, to pivot_root and the read-only remount.
-Result<void> plan_file_system(const oci::RuntimeSpec& spec, PlanBuilder* plan);
+Result<void> plan_file_system(const oci::RuntimeSpec& spec, const StartOptions& options, PlanBuilder* plan);
 
 }  // namespace fermata::runtime
