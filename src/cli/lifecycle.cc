@@ -1,6 +1,7 @@
 // stop, restart, kill, rm, wait.
 #include <fmt/format.h>
 
+#include "base/signals.h"
 #include "cli/command.h"
 
 namespace fermata::cli {
@@ -31,7 +32,7 @@ Result<int> run_restart(App& app, const Command&, const Flags& flags) {
 
 Result<int> run_kill(App& app, const Command&, const Flags& flags) {
   const std::string signal = flags.text("signal", "KILL");
-  TRY(pod::parse_signal(signal));
+  TRY(parse_signal(signal));
   TRY(pod::Engine* const engine, app.engine());
   return for_each_named(flags.arguments(),
                         [&](const std::string& name) { return engine->kill(name, signal); });

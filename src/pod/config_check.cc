@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <set>
 
+#include "base/signals.h"
 #include "base/text.h"
 #include "pod/container_spec.h"
 #include "pod/engine.h"

@@ -146,7 +146,4 @@ class Engine {
   std::unique_ptr<Impl> impl_;
 };
 
-// "SIGTERM", "TERM", "15", "RTMIN+3" -> number. "invalid signal: X" otherwise.
-Result<int> parse_signal(std::string_view text);
-
 }  // namespace fermata::pod

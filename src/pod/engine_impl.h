@@ -14,7 +14,7 @@
 #include "kernel/cgroup.h"
 #include "network/network.h"
 #include "pod/engine.h"
-#include "pod/file_lock.h"
+#include "base/file_lock.h"
 #include "pod/monitor_client.h"
 #include "pod/store.h"
 

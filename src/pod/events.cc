@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "pod/engine_impl.h"
-#include "pod/file_lock.h"
+#include "base/file_lock.h"
 
 namespace fermata::pod {
 namespace {

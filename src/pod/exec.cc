@@ -1,8 +1,6 @@
 // Another process in a running container.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sched.h>
-#include <sys/stat.h>
 
 #include <array>
 
@@ -10,12 +8,14 @@
 #include "base/id.h"
 #include "kernel/mounts.h"
 #include "kernel/pidfd.h"
+#include "kernel/program.h"
 #include "pod/container_spec.h"
 #include "pod/engine_impl.h"
 #include "pod/launcher.h"
 #include "pod/sandbox.h"
 #include "pod/sharing.h"
 #include "runtime/defaults.h"
+#include "runtime/exec_target.h"
 #include "runtime/launch_plan.h"
 #include "runtime/user.h"
 
@@ -24,30 +24,6 @@ namespace {
 
 constexpr int kEngineFailed = 1;  // docker's code of `exec` for what is not the command's fault
 constexpr int kCannotInvoke = 126;
-
-struct NamespaceFile {
-  const char* path;
-  std::uint32_t flag;
-};
-constexpr auto kNamespaces = std::to_array<NamespaceFile>({{"ns/mnt", CLONE_NEWNS},
-                                                           {"ns/net", CLONE_NEWNET},
-                                                           {"ns/ipc", CLONE_NEWIPC},
-                                                           {"ns/uts", CLONE_NEWUTS},
-                                                           {"ns/cgroup", CLONE_NEWCGROUP}});
-
-// Those in which the container differs from us: the monitor lives in the host's, as we do. Of a process that
-// has ended none are seen, which plan_exec refuses; of another with its number the wrong ones, but then its
-// pidfd can no longer be joined.
-std::uint32_t differing_namespaces(int pid) {
-  std::uint32_t flags = 0;
-  for (const auto& [path, flag] : kNamespaces) {
-    struct stat own = {}, other = {};
-    const bool known = ::stat(fmt::format("/proc/self/{}", path).c_str(), &own) == 0 &&
-                       ::stat(fmt::format("/proc/{}/{}", pid, path).c_str(), &other) == 0;
-    if (known && own.st_ino != other.st_ino) flags |= flag;
-  }
-  return flags;
-}
 
 Result<std::string> read_in_root(int root, const char* path) {
   auto fd = kernel::open_in_root(root, path, O_RDONLY | O_NONBLOCK);
@@ -126,11 +102,11 @@ Result<PreparedExec> prepare(Engine::Impl& engine, const ContainerRow& container
   const int seccomp_fd = seccomp ? keep(std::move(seccomp)) : -1;
   const runtime::ExecTarget target{.pidfd = keep(std::move(pidfd)),
                                    .pid_namespace = keep(std::move(pid_namespace)),
-                                   .namespaces = differing_namespaces(pid)};
+                                   .namespaces = runtime::namespaces_of(pid)};
   TRY(prepared.plan, runtime::plan_exec(process, target, seccomp_fd));
   TRY(const auto* mounts, engine.cgroup_mounts());
   TRY(auto group, kernel::Cgroup::open(*mounts, engine.container_cgroup(pod, container.id)).open_handles());
-  TRY(UniqueFd init, open_program(engine.options().programs + "/fermata-init"));
+  TRY(UniqueFd init, kernel::open_program(engine.options().programs + "/fermata-init"));
   prepared.request.id = random_hex(32);
   prepared.request.container = container.id;
   prepared.request.flags = monitor::kExec | (config.terminal ? monitor::kTerminal : 0) |

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "image/images.h"
 #include "kernel/mounts.h"
+#include "kernel/program.h"
 #include "pod/container_spec.h"
 #include "pod/devices.h"
 #include "pod/layered_file.h"
@@ -166,7 +167,7 @@ Result<void> Launcher::add_ipc(oci::RuntimeSpec& spec, UniqueFd pod_ipc, const U
     case IpcSource::pod:
       join(spec, Type::ipc, std::move(pod_ipc));
       if (wants_shm) {
-        TRY(UniqueFd shm, clone_tree_in(pod_mounts.get(), "/shm"));
+        TRY(UniqueFd shm, kernel::clone_tree_in(pod_mounts.get(), "/shm"));
         attach(std::move(shm));
       }
       break;
@@ -356,7 +357,7 @@ Result<void> Launcher::prepare(const StreamSelection& streams) {
   TRY(plan_, runtime::plan_container(spec));
   for (const std::string& skipped : plan_.skipped) warn(skipped);
   TRY(make_group(devices));
-  TRY(init_program_, open_program(engine_.options().programs + kInit));
+  TRY(init_program_, kernel::open_program(engine_.options().programs + kInit));
   return {};
 }
 

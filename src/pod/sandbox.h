@@ -1,4 +1,4 @@
-// The descriptors that a pod's sandbox is made of, and the mounts that only its mount namespace can give.
+// The root file systems that a pod takes from the engine itself and from the layers of images.
 #pragma once
 
 #include <string>
@@ -8,14 +8,6 @@
 #include "base/error.h"
 
 namespace fermata::pod {
-
-// A detached clone of what is mounted at `path` in another mount namespace. open_tree(2) clones only from the
-// caller's own namespace, so a thread of our own visits that one.
-Result<UniqueFd> clone_tree_in(int mount_namespace, const std::string& path);
-
-// fermata-init, to be executed through a read-only detached mount: a container that reaches it as
-// /proc/<pid>/exe cannot open it for writing (CVE-2019-5736).
-Result<UniqueFd> open_program(const std::string& path);
 
 // A detached read-only tmpfs that holds /pause alone, and empty directories at `mount_points`.
 Result<UniqueFd> make_pause_root(const std::string& program, const std::vector<std::string>& mount_points);

@@ -14,28 +14,6 @@
 
 namespace fermata::pod {
 
-Result<UniqueFd> clone_tree_in(int mount_namespace, const std::string& path) {
-  Result<UniqueFd> tree = UniqueFd();
-  std::thread([&] {
-    // setns(2) to a mount namespace needs a file system context of the thread's own. Both end with the
-    // thread.
-    if (::unshare(CLONE_FS) != 0)
-      tree = fail(errno, "unshare the file system context of a thread");
-    else if (::setns(mount_namespace, CLONE_NEWNS) != 0)
-      tree = fail(errno, "enter a mount namespace");
-    else
-      tree = kernel::clone_tree(path, false);
-  }).join();
-  return tree;
-}
-
-Result<UniqueFd> open_program(const std::string& path) {
-  TRY(UniqueFd tree, kernel::clone_tree(path, false));
-  TRY(kernel::set_mount_attributes(tree.get(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0,
-                                   MS_PRIVATE, false));
-  return tree;
-}
-
 Result<UniqueFd> make_pause_root(const std::string& program, const std::vector<std::string>& mount_points) {
   TRY(const std::string bytes, read_file(program, 16u << 20));
   TRY(UniqueFd root,

@@ -90,14 +90,14 @@ Result<SharedIpc> Sharing::open_ipc(const std::string& first) {
     SharedIpc shared;
     if (source == IpcSource::pod) {
       TRY(auto namespaces, target.live.client.namespaces());
-      TRY(shared.shm, clone_tree_in(namespaces.mount.get(), "/shm"));
+      TRY(shared.shm, kernel::clone_tree_in(namespaces.mount.get(), "/shm"));
       shared.ipc_namespace = std::move(namespaces.ipc);
       return shared;
     }
     const std::string& id = target.container.id;
     TRY(shared.ipc_namespace, open_of_process(target.live, id, "ns/ipc", O_RDONLY));
     TRY(const UniqueFd mounts, open_of_process(target.live, id, "ns/mnt", O_RDONLY));
-    TRY(shared.shm, clone_tree_in(mounts.get(), "/dev/shm"));
+    TRY(shared.shm, kernel::clone_tree_in(mounts.get(), "/dev/shm"));
     return shared;
   }
   return fail(ErrorKind::invalid_argument, "--ipc=container:{}: the containers join each other in a circle",

@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "base/signals.h"
 #include "kernel/pidfd.h"
 #include "pod/engine_impl.h"
 

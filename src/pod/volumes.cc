@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "kernel/mounts.h"
 #include "pod/copy_tree.h"
-#include "pod/file_lock.h"
+#include "base/file_lock.h"
 
 namespace fermata::pod {
 namespace {

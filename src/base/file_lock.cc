@@ -1,11 +1,11 @@
-#include "pod/file_lock.h"
+#include "base/file_lock.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/files.h"
 
-namespace fermata::pod {
+namespace fermata {
 
 Result<std::optional<FileLock>> FileLock::lock(const std::string& path, Mode mode,
                                                std::optional<std::int64_t> byte, bool wait) {
@@ -33,4 +33,4 @@ Result<std::optional<FileLock>> FileLock::try_acquire(const std::string& path, M
   return lock(path, mode, byte, false);
 }
 
-}  // namespace fermata::pod
+}  // namespace fermata

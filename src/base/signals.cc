@@ -1,4 +1,5 @@
-// Names and numbers of signals, as `kill`, `stop` and STOPSIGNAL give them. signal(7).
+#include "base/signals.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,9 +8,8 @@
 #include <csignal>
 
 #include "base/text.h"
-#include "pod/engine.h"
 
-namespace fermata::pod {
+namespace fermata {
 namespace {
 
 struct Name {
@@ -60,4 +60,4 @@ Result<int> parse_signal(std::string_view text) {
   return fail(ErrorKind::invalid_argument, "invalid signal: {}", text);
 }
 
-}  // namespace fermata::pod
+}  // namespace fermata

@@ -1,10 +1,10 @@
+#include "base/signals.h"
+
 #include <gtest/gtest.h>
 
 #include <csignal>
 
-#include "pod/engine.h"
-
-namespace fermata::pod {
+namespace fermata {
 namespace {
 
 TEST(Signals, EverySpelling) {
@@ -25,4 +25,4 @@ TEST(Signals, NonsenseIsRefusedByName) {
 }
 
 }  // namespace
-}  // namespace fermata::pod
+}  // namespace fermata

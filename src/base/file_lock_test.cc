@@ -1,9 +1,9 @@
-#include "pod/file_lock.h"
+#include "base/file_lock.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-namespace fermata::pod {
+namespace fermata {
 namespace {
 
 TEST(FileLock, ExcludesOthersUntilItEnds) {
@@ -31,4 +31,4 @@ TEST(FileLock, ExcludesOthersUntilItEnds) {
 }
 
 }  // namespace
-}  // namespace fermata::pod
+}  // namespace fermata

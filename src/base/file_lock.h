@@ -9,7 +9,7 @@
 #include "base/core/unique_fd.h"
 #include "base/error.h"
 
-namespace fermata::pod {
+namespace fermata {
 
 class FileLock {
  public:
@@ -29,4 +29,4 @@ class FileLock {
   UniqueFd fd_;
 };
 
-}  // namespace fermata::pod
+}  // namespace fermata
