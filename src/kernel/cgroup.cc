@@ -1,4 +1,4 @@
-// Life and members of a group. Limits and figures are in cgroup_limits.cc.
+// Life and members of a group. Limits are in cgroup_limits.cc, figures in cgroup_stats.cc.
 //
 // A hybrid host's v2 tree has few controllers or none, but membership, freezing and killing work there all
 // the same; it is asked first for these. Where there is no v2 tree at all, the freezer's v1 hierarchy stands
@@ -34,7 +34,8 @@ constexpr const char* kKill = "/cgroup.kill";
 constexpr const char* kEvents = "/cgroup.events";
 constexpr const char* kFreeze = "/cgroup.freeze";
 constexpr const char* kSubtreeControl = "/cgroup.subtree_control";
-constexpr std::array<std::string_view, 6> kWanted = {"cpu", "memory", "pids", "cpuset", "io", "hugetlb"};
+constexpr std::array<std::string_view, 8> kWanted = {"cpu", "memory",  "pids", "cpuset",
+                                                     "io",  "hugetlb", "rdma", "misc"};
 constexpr std::size_t kNeeded = 3;  // of them, without which a pod cannot be limited
 constexpr auto kFreezePatience = milliseconds(2000);
 constexpr auto kRemovePatience = milliseconds(200);

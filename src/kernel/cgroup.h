@@ -13,30 +13,9 @@
 
 #include "base/core/unique_fd.h"
 #include "base/error.h"
+#include "kernel/cgroup_limits.h"
 
 namespace fermata::kernel {
-
-// A rule of the device controller. 'a' type with -1 numbers means every device.
-struct DeviceRule {
-  bool allow = false;
-  char type = 'a';          // 'a', 'b', 'c'
-  std::int64_t major = -1;  // -1: any
-  std::int64_t minor = -1;
-  std::string access = "rwm";
-};
-
-// nullopt: leave as it is (no limit).
-struct CgroupLimits {
-  std::optional<std::uint64_t> memory_max;       // bytes
-  std::optional<std::uint64_t> memory_swap_max;  // bytes of memory and swap together, as docker counts
-  std::optional<std::uint64_t> memory_reservation;
-  std::optional<std::int64_t> cpu_quota;    // microseconds per period
-  std::uint64_t cpu_period = 100000;        // microseconds
-  std::optional<std::uint64_t> cpu_shares;  // v1's unit: 2..262144, 1024 the default
-  std::optional<std::string> cpuset_cpus;
-  std::optional<std::int64_t> pids_max;  // -1: no limit
-  std::vector<DeviceRule> devices;       // in order; the last match wins; empty: no device control
-};
 
 // Where the hierarchies are mounted.
 struct CgroupMounts {
@@ -62,7 +41,8 @@ class Cgroup {
   static Cgroup open(const CgroupMounts& mounts, const std::string& path);
 
   const std::string& path() const { return path_; }
-  // A limit that the kernel or the delegation cannot set is an error that names file and value.
+  // Sets what is given, also in a group that has members. A limit that the kernel or the delegation cannot
+  // set is an error that names file and value; those before it stay set.
   Result<void> apply(const CgroupLimits& limits);
 
   // What a child needs to be born inside: on pure v2 only `v2` (CLONE_INTO_CGROUP). On a hybrid host BOTH
@@ -107,6 +87,11 @@ class Cgroup {
   std::string membership_directory() const;
   Result<void> apply_memory(const CgroupLimits& limits) const;
   Result<void> apply_cpu(const CgroupLimits& limits) const;
+  Result<void> apply_block(const CgroupLimits& limits) const;
+  Result<void> apply_hugepages(const CgroupLimits& limits) const;
+  Result<void> apply_rdma(const CgroupLimits& limits) const;
+  Result<void> apply_network(const CgroupLimits& limits) const;
+  Result<void> apply_unified(const CgroupLimits& limits) const;
   Result<void> apply_devices(const CgroupLimits& limits) const;
 
   CgroupMounts mounts_;

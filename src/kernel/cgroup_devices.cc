@@ -128,9 +128,14 @@ Result<void> detach_program(int cgroup, std::uint32_t id) {
 
 }  // namespace
 
-std::string format_device_rule(const DeviceRule& rule) {
+std::vector<std::string> format_device_rule(const DeviceRule& rule) {
   const auto number = [](std::int64_t value) { return value < 0 ? std::string("*") : std::to_string(value); };
-  return fmt::format("{} {}:{} {}", rule.type, number(rule.major), number(rule.minor), rule.access);
+  const auto line = [&](char type) {
+    return fmt::format("{} {}:{} {}", type, number(rule.major), number(rule.minor), rule.access);
+  };
+  if (rule.type == 'u') return {line('c')};
+  if (rule.type != 'a' || speaks_of_everything(rule)) return {line(rule.type)};
+  return {line('b'), line('c')};
 }
 
 std::vector<bpf_insn> plan_device_program(const std::vector<DeviceRule>& rules) {

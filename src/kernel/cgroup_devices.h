@@ -13,8 +13,9 @@
 
 namespace fermata::kernel {
 
-// "c 1:3 rwm", as devices.allow and devices.deny take it.
-std::string format_device_rule(const DeviceRule& rule);
+// "c 1:3 rwm", as devices.allow and devices.deny take it. Two lines where the rule speaks of block and of
+// character devices: the kernel takes any line of type 'a' to mean every access to every device.
+std::vector<std::string> format_device_rule(const DeviceRule& rule);
 // The program of type BPF_PROG_TYPE_CGROUP_DEVICE. Its value: 1 allowed, 0 refused. Pure.
 std::vector<bpf_insn> plan_device_program(const std::vector<DeviceRule>& rules);
 // Loads the program and attaches it to the v2 group, in place of what was attached there before.

@@ -1,5 +1,6 @@
 #include "kernel/cgroup_devices.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -58,10 +59,20 @@ int ask(const std::vector<DeviceRule>& rules, std::uint32_t type, std::uint32_t 
 
 const DeviceRule kDenyAll = {.allow = false};
 
+using testing::ElementsAre;
+
 TEST(DeviceRules, AreWrittenAsVersionOneTakesThem) {
-  EXPECT_EQ(format_device_rule({.type = 'c', .major = 1, .minor = 3, .access = "rwm"}), "c 1:3 rwm");
-  EXPECT_EQ(format_device_rule({.type = 'c', .major = 136, .access = "rw"}), "c 136:* rw");
-  EXPECT_EQ(format_device_rule(kDenyAll), "a *:* rwm");
+  EXPECT_THAT(format_device_rule({.type = 'c', .major = 1, .minor = 3, .access = "rwm"}),
+              ElementsAre("c 1:3 rwm"));
+  EXPECT_THAT(format_device_rule({.type = 'c', .major = 136, .access = "rw"}), ElementsAre("c 136:* rw"));
+  EXPECT_THAT(format_device_rule({.type = 'u', .major = 10, .access = "r"}), ElementsAre("c 10:* r"));
+  EXPECT_THAT(format_device_rule(kDenyAll), ElementsAre("a *:* rwm"));
+}
+
+TEST(DeviceRules, OfAnyTypeAreNotWidenedToEveryDevice) {
+  EXPECT_THAT(format_device_rule({.allow = true, .major = 1, .access = "r"}),
+              ElementsAre("b 1:* r", "c 1:* r"));
+  EXPECT_THAT(format_device_rule({.allow = true, .access = "m"}), ElementsAre("b *:* m", "c *:* m"));
 }
 
 TEST(DeviceProgram, AllowsWhatNoRuleSpeaksOf) {

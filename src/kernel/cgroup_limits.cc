@@ -1,114 +1,202 @@
-// Limits and figures of a group, for both versions of the controllers.
+// Setting a group's limits, for both versions of the controllers: memory, processor time, processes.
+// Block I/O and networks are in cgroup_block.cc.
+#include "kernel/cgroup_limits.h"
+
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 
 #include "base/files.h"
 #include "base/text.h"
 #include "kernel/cgroup.h"
 #include "kernel/cgroup_devices.h"
+#include "kernel/cgroup_files.h"
 
 namespace fermata::kernel {
 namespace {
 
-constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
+constexpr std::uint64_t kMinShares = 2, kMaxShares = 262144, kMaxWeight = 10000;
 
-std::string bytes_v2(std::uint64_t bytes) { return bytes == kUnlimited ? "max" : std::to_string(bytes); }
-std::string bytes_v1(std::uint64_t bytes) { return bytes == kUnlimited ? "-1" : std::to_string(bytes); }
+std::string bytes_v2(std::uint64_t bytes) { return bytes == kNoLimit ? "max" : std::to_string(bytes); }
+std::string bytes_v1(std::uint64_t bytes) { return bytes == kNoLimit ? "-1" : std::to_string(bytes); }
 
-// v1's 2..262144 onto v2's 1..10000, so that both ends meet.
-std::uint64_t weight_of_shares(std::uint64_t shares) {
-  const std::uint64_t bounded = std::clamp<std::uint64_t>(shares, 2, 262144);
-  return 1 + (bounded - 2) * 9999 / 262142;
+Result<void> refuse_on_v2(std::string_view what, std::string_view value) {
+  return fail(ErrorKind::unsupported, "set {} to {}: cgroup v2 has no such limit", what, value);
 }
 
-Result<void> set_limit(const std::string& directory, std::string_view file, const std::string& value) {
-  if (directory.empty())
-    return fail(ErrorKind::unsupported, "set {} to '{}': the host has no such controller", file, value);
-  auto written = write_kernel_file(fmt::format("{}/{}", directory, file), value);
-  if (!written && written.error().error_number() == ENOENT)
-    return fail(ErrorKind::unsupported,
-                "set {} to '{}' in '{}': the kernel or its delegation does not offer it", file, value,
-                directory);
-  return written;
+// The kernel would enforce such a limit by killing.
+Result<void> check_usage(const CgroupLimits& limits, std::optional<std::uint64_t> usage) {
+  if (!limits.check_before_update || !usage) return {};
+  for (const auto& limit : {limits.memory_max, limits.memory_swap_max})
+    if (limit && *limit <= *usage)
+      return fail(ErrorKind::invalid_argument, "memory limit {}: {} bytes are in use already", *limit,
+                  *usage);
+  return {};
 }
 
-std::optional<std::uint64_t> read_number(const std::string& directory, const char* file) {
-  if (directory.empty()) return std::nullopt;
-  const auto text = read_file(directory + file);
-  return text ? parse_unsigned(trim(*text)) : std::nullopt;
+Result<void> set_memory_v1(const std::string& directory, const CgroupLimits& limits) {
+  std::vector<Setting> bounds;
+  if (limits.memory_max) bounds.push_back({"memory.limit_in_bytes", bytes_v1(*limits.memory_max)});
+  // Where the kernel does not account for swap there is no limit to take away.
+  if (limits.memory_swap_max &&
+      (*limits.memory_swap_max != kNoLimit || has_file(directory, "memory.memsw.limit_in_bytes")))
+    bounds.push_back({"memory.memsw.limit_in_bytes", bytes_v1(*limits.memory_swap_max)});
+  // memory <= memory + swap at every moment.
+  auto set = set_together(directory, std::move(bounds));
+  if (!set && set.error().error_number() == EBUSY)
+    return fail_with(std::move(set.error()),
+                     fmt::format("{} bytes are in use and cannot be given back",
+                                 read_number(directory, "memory.usage_in_bytes").value_or(0)));
+  TRY(std::move(set));
+  if (limits.memory_reservation)
+    TRY(set_limit(directory, "memory.soft_limit_in_bytes", bytes_v1(*limits.memory_reservation)));
+  if (limits.memory_kernel_max)
+    TRY(set_limit(directory, "memory.kmem.limit_in_bytes", bytes_v1(*limits.memory_kernel_max)));
+  if (limits.memory_kernel_tcp_max)
+    TRY(set_limit(directory, "memory.kmem.tcp.limit_in_bytes", bytes_v1(*limits.memory_kernel_tcp_max)));
+  if (limits.memory_swappiness)
+    TRY(set_limit(directory, "memory.swappiness", std::to_string(*limits.memory_swappiness)));
+  if (limits.disable_oom_killer)
+    TRY(set_limit(directory, "memory.oom_control", *limits.disable_oom_killer ? "1" : "0"));
+  if (limits.oom_group.value_or(false))
+    return fail(ErrorKind::unsupported, "set memory.oom.group to '1': cgroup v1 has no such setting");
+  return {};
 }
 
-std::optional<std::uint64_t> read_keyed(const std::string& directory, const char* file,
-                                        std::string_view key) {
-  if (directory.empty()) return std::nullopt;
-  const auto text = read_file(directory + file);
-  if (!text) return std::nullopt;
-  for (const auto line : split(*text, '\n'))
-    if (const auto pair = split_once(line, ' '); pair && pair->first == key)
-      return parse_unsigned(pair->second);
-  return std::nullopt;
+// v2 counts swap alone.
+Result<std::uint64_t> swap_alone(const std::string& directory, const CgroupLimits& limits) {
+  const std::uint64_t both = *limits.memory_swap_max;
+  const std::uint64_t memory =
+      limits.memory_max ? *limits.memory_max : read_number(directory, "memory.max").value_or(kNoLimit);
+  if (both == kNoLimit || memory == kNoLimit) return both;
+  if (both < memory)
+    return fail(ErrorKind::invalid_argument, "memory and swap together ({}) are less than memory ({})", both,
+                memory);
+  return both - memory;
 }
 
-// The kernel keeps memory <= memory+swap at every moment, so the order depends on the direction.
-Result<void> set_memory_v1(const std::string& directory, const std::string& memory,
-                           const std::optional<std::string>& both) {
-  if (set_limit(directory, "memory.limit_in_bytes", memory)) {
-    return both ? set_limit(directory, "memory.memsw.limit_in_bytes", *both) : Result<void>{};
+Result<void> set_swap_v2(const std::string& directory, const CgroupLimits& limits) {
+  if (!limits.memory_swap_max) return {};
+  TRY(const std::uint64_t swap, swap_alone(directory, limits));
+  // Without the file the kernel was built without swap: there is none, and nothing to limit.
+  if ((swap == 0 || swap == kNoLimit) && has_file(directory, "memory.max") &&
+      !has_file(directory, "memory.swap.max"))
+    return {};
+  return set_limit(directory, "memory.swap.max", bytes_v2(swap));
+}
+
+Result<void> refuse_memory_of_v1(const CgroupLimits& limits) {
+  const auto& kernel = limits.memory_kernel_max;
+  const auto& tcp = limits.memory_kernel_tcp_max;
+  if (kernel && *kernel != kNoLimit) return refuse_on_v2("the kernel memory limit", std::to_string(*kernel));
+  if (tcp && *tcp != kNoLimit) return refuse_on_v2("the kernel memory limit of TCP", std::to_string(*tcp));
+  if (limits.memory_swappiness)
+    return refuse_on_v2("memory swappiness", std::to_string(*limits.memory_swappiness));
+  if (limits.disable_oom_killer.value_or(false)) return refuse_on_v2("'disable the OOM killer'", "true");
+  return {};
+}
+
+Result<void> set_memory_v2(const std::string& directory, const CgroupLimits& limits) {
+  TRY(refuse_memory_of_v1(limits));
+  // Swap first: what a lower memory limit pushes out then knows already how much room there is.
+  TRY(set_swap_v2(directory, limits));
+  if (limits.memory_max) TRY(set_limit(directory, "memory.max", bytes_v2(*limits.memory_max)));
+  if (limits.memory_reservation)
+    TRY(set_limit(directory, "memory.low", bytes_v2(*limits.memory_reservation)));
+  if (limits.oom_group) TRY(set_limit(directory, "memory.oom.group", *limits.oom_group ? "1" : "0"));
+  return {};
+}
+
+// The weight of an idle group is fixed: the kernel refuses to change it, and forgets it when it becomes idle.
+Result<void> set_shares_and_idle(const std::string& directory, bool v1, const CgroupLimits& limits) {
+  if (limits.cpu_idle && (*limits.cpu_idle != 0 || has_file(directory, "cpu.idle")))
+    TRY(set_limit(directory, "cpu.idle", std::to_string(*limits.cpu_idle)));
+  if (!limits.cpu_shares || limits.cpu_idle.value_or(0) == 1) return {};
+  if (v1) return set_limit(directory, "cpu.shares", std::to_string(*limits.cpu_shares));
+  return set_limit(directory, "cpu.weight", std::to_string(weight_of_shares(*limits.cpu_shares)));
+}
+
+// cpu.max holds both; a quota alone leaves the period, a period alone needs the quota that is there.
+std::string cpu_max(const std::string& directory, const CgroupLimits& limits) {
+  std::string quota = "max";
+  if (limits.cpu_quota.value_or(-1) >= 0) {
+    quota = std::to_string(*limits.cpu_quota);
+  } else if (!limits.cpu_quota) {
+    const auto now = read_file(directory + "/cpu.max");
+    if (const auto pair = now ? split_once(*now, ' ') : std::nullopt) quota = pair->first;
   }
-  if (both) TRY(set_limit(directory, "memory.memsw.limit_in_bytes", *both));
-  return set_limit(directory, "memory.limit_in_bytes", memory);
+  return limits.cpu_period ? fmt::format("{} {}", quota, *limits.cpu_period) : quota;
+}
+
+// The kernel holds burst <= quota, and quota / period <= what the group above has.
+Result<void> set_bandwidth(const std::string& directory, bool v1, const CgroupLimits& limits) {
+  std::vector<Setting> settings;
+  if (limits.cpu_burst) {
+    const std::string file = v1 ? "cpu.cfs_burst_us" : "cpu.max.burst";
+    // None is what a kernel without it has anyway.
+    if (*limits.cpu_burst != 0 || has_file(directory, file))
+      settings.push_back({file, std::to_string(*limits.cpu_burst)});
+  }
+  if (v1 && limits.cpu_period) settings.push_back({"cpu.cfs_period_us", std::to_string(*limits.cpu_period)});
+  if (v1 && limits.cpu_quota)
+    settings.push_back({"cpu.cfs_quota_us", std::to_string(std::max<std::int64_t>(*limits.cpu_quota, -1))});
+  if (!v1 && (limits.cpu_quota || limits.cpu_period))
+    settings.push_back({"cpu.max", cpu_max(directory, limits)});
+  return set_together(directory, std::move(settings));
+}
+
+Result<void> set_realtime(const std::string& directory, const CgroupLimits& limits) {
+  std::vector<Setting> settings;
+  if (limits.cpu_realtime_period)
+    settings.push_back({"cpu.rt_period_us", std::to_string(*limits.cpu_realtime_period)});
+  if (limits.cpu_realtime_runtime)
+    settings.push_back({"cpu.rt_runtime_us", std::to_string(*limits.cpu_realtime_runtime)});
+  return set_together(directory, std::move(settings));
 }
 
 }  // namespace
 
+std::uint64_t weight_of_shares(std::uint64_t shares) {
+  if (shares <= kMinShares) return 1;
+  if (shares >= kMaxShares) return kMaxWeight;
+  const double l = std::log2(static_cast<double>(shares));
+  const double weight = std::pow(10.0, (l * l + 125 * l) / 612 - 7.0 / 34);
+  // The defaults meet exactly; rounding in the last place must not make 101 of 100.
+  return static_cast<std::uint64_t>(std::ceil(weight - 1e-9));
+}
+
 Result<void> Cgroup::apply_memory(const CgroupLimits& limits) const {
+  TRY(check_usage(limits, memory_current()));
   const std::string directory = directory_of("memory");
-  if (is_v1("memory")) {
-    std::optional<std::string> both;
-    if (limits.memory_swap_max) both = bytes_v1(*limits.memory_swap_max);
-    if (limits.memory_max) TRY(set_memory_v1(directory, bytes_v1(*limits.memory_max), both));
-    if (!limits.memory_max && both) TRY(set_limit(directory, "memory.memsw.limit_in_bytes", *both));
-    if (limits.memory_reservation)
-      TRY(set_limit(directory, "memory.soft_limit_in_bytes", bytes_v1(*limits.memory_reservation)));
-    return {};
-  }
-  if (limits.memory_max) TRY(set_limit(directory, "memory.max", bytes_v2(*limits.memory_max)));
-  if (limits.memory_swap_max) {
-    // v2 counts swap alone.
-    const std::uint64_t memory = limits.memory_max.value_or(0);
-    const std::uint64_t swap = *limits.memory_swap_max;
-    if (swap != kUnlimited && swap < memory)
-      return fail(ErrorKind::invalid_argument, "memory and swap together ({}) are less than memory ({})",
-                  swap, memory);
-    TRY(set_limit(directory, "memory.swap.max", bytes_v2(swap == kUnlimited ? swap : swap - memory)));
-  }
-  if (limits.memory_reservation)
-    TRY(set_limit(directory, "memory.low", bytes_v2(*limits.memory_reservation)));
-  return {};
+  return is_v1("memory") ? set_memory_v1(directory, limits) : set_memory_v2(directory, limits);
 }
 
 Result<void> Cgroup::apply_cpu(const CgroupLimits& limits) const {
   const std::string directory = directory_of("cpu");
   const bool v1 = is_v1("cpu");
-  if (limits.cpu_shares && v1) TRY(set_limit(directory, "cpu.shares", std::to_string(*limits.cpu_shares)));
-  if (limits.cpu_shares && !v1)
-    TRY(set_limit(directory, "cpu.weight", std::to_string(weight_of_shares(*limits.cpu_shares))));
-  if (limits.cpu_quota) {
-    const bool none = *limits.cpu_quota < 0;
-    if (v1) {
-      TRY(set_limit(directory, "cpu.cfs_period_us", std::to_string(limits.cpu_period)));
-      TRY(set_limit(directory, "cpu.cfs_quota_us", std::to_string(none ? -1 : *limits.cpu_quota)));
-    } else {
-      const std::string quota = none ? "max" : std::to_string(*limits.cpu_quota);
-      TRY(set_limit(directory, "cpu.max", fmt::format("{} {}", quota, limits.cpu_period)));
-    }
-  }
+  TRY(set_shares_and_idle(directory, v1, limits));
+  TRY(set_bandwidth(directory, v1, limits));
+  TRY(set_realtime(directory, limits));
   if (limits.cpuset_cpus) TRY(set_limit(directory_of("cpuset"), "cpuset.cpus", *limits.cpuset_cpus));
+  if (limits.cpuset_mems) TRY(set_limit(directory_of("cpuset"), "cpuset.mems", *limits.cpuset_mems));
+  return {};
+}
+
+Result<void> Cgroup::apply_unified(const CgroupLimits& limits) const {
+  for (const auto& [file, value] : limits.unified) {
+    if (!mounts_.pure_v2())
+      return fail(ErrorKind::unsupported, "set {} to '{}': this host does not use cgroup v2 alone", file,
+                  value);
+    if (file.find('/') != std::string::npos || file.find('.') == std::string::npos || file.front() == '.')
+      return fail(ErrorKind::invalid_argument,
+                  "'{}' is not a file of a cgroup: it must be of the form CONTROLLER.PARAMETER", file);
+    // Files that hold a line for each device take one line at a time.
+    for (const auto line : split(trim(value), '\n'))
+      TRY(set_limit(unified_directory(), file, std::string(line)));
+  }
   return {};
 }
 
@@ -117,7 +205,8 @@ Result<void> Cgroup::apply_devices(const CgroupLimits& limits) const {
   if (is_v1("devices")) {
     const std::string directory = directory_of("devices");
     for (const auto& rule : limits.devices)
-      TRY(set_limit(directory, rule.allow ? "devices.allow" : "devices.deny", format_device_rule(rule)));
+      for (const auto& line : format_device_rule(rule))
+        TRY(set_limit(directory, rule.allow ? "devices.allow" : "devices.deny", line));
     return {};
   }
   const std::string directory = unified_directory();
@@ -133,46 +222,12 @@ Result<void> Cgroup::apply(const CgroupLimits& limits) {
   if (limits.pids_max)
     TRY(set_limit(directory_of("pids"), "pids.max",
                   *limits.pids_max < 0 ? "max" : std::to_string(*limits.pids_max)));
-  return apply_devices(limits);
-}
-
-std::uint64_t Cgroup::oom_kills() const {
-  return read_keyed(directory_of("memory"), is_v1("memory") ? "/memory.oom_control" : "/memory.events",
-                    "oom_kill")
-      .value_or(0);
-}
-
-UniqueFd Cgroup::open_oom_events() const {
-  const std::string directory = directory_of("memory");
-  if (directory.empty()) return {};
-  if (!is_v1("memory")) {
-    UniqueFd events(::open((directory + "/memory.events").c_str(), O_RDONLY | O_CLOEXEC));
-    // The first read arms it: poll(2) tells POLLPRI when the file has changed since.
-    char byte;
-    if (events && ::read(events.get(), &byte, 1) < 0) return {};
-    return events;
-  }
-  UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  const UniqueFd control(::open((directory + "/memory.oom_control").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!event || !control) return {};
-  const std::string line = fmt::format("{} {}", event.get(), control.get());
-  if (!write_kernel_file(directory + "/cgroup.event_control", line)) return {};
-  return event;
-}
-
-std::optional<std::uint64_t> Cgroup::memory_current() const {
-  return read_number(directory_of("memory"), is_v1("memory") ? "/memory.usage_in_bytes" : "/memory.current");
-}
-
-std::optional<std::uint64_t> Cgroup::pids_current() const {
-  return read_number(directory_of("pids"), "/pids.current");
-}
-
-std::optional<std::uint64_t> Cgroup::cpu_usage_usec() const {
-  if (!is_v1("cpuacct")) return read_keyed(unified_directory(), "/cpu.stat", "usage_usec");
-  const auto nanoseconds = read_number(directory_of("cpuacct"), "/cpuacct.usage");
-  if (!nanoseconds) return std::nullopt;
-  return *nanoseconds / 1000;
+  TRY(apply_block(limits));
+  TRY(apply_hugepages(limits));
+  TRY(apply_rdma(limits));
+  TRY(apply_network(limits));
+  TRY(apply_devices(limits));
+  return apply_unified(limits);
 }
 
 }  // namespace fermata::kernel

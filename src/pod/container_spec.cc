@@ -12,7 +12,8 @@
 namespace fermata::pod {
 namespace {
 
-constexpr int kPauseOomScore = -998;  // as Kubernetes has it
+constexpr int kPauseOomScore = -998;          // as Kubernetes has it
+constexpr std::uint64_t kCpuPeriod = 100000;  // microseconds
 constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 std::string_view env_name(std::string_view variable) { return variable.substr(0, variable.find('=')); }
@@ -233,7 +234,8 @@ kernel::CgroupLimits make_limits(const ContainerConfig& config, const std::vecto
   }
   limits.memory_reservation = resources.memory_reservation;
   if (resources.cpus && *resources.cpus > 0)
-    limits.cpu_quota = std::llround(*resources.cpus * static_cast<double>(limits.cpu_period));
+    limits.cpu_quota = std::llround(*resources.cpus * static_cast<double>(kCpuPeriod));
+  if (limits.cpu_quota) limits.cpu_period = kCpuPeriod;
   limits.cpu_shares = resources.cpu_shares;
   limits.cpuset_cpus = resources.cpuset_cpus;
   if (resources.pids_limit) limits.pids_max = *resources.pids_limit <= 0 ? -1 : *resources.pids_limit;

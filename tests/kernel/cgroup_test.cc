@@ -192,10 +192,33 @@ TEST_F(RealCgroups, TellOfAnOomKill) {
 
 TEST_F(RealCgroups, TakeCpuLimits) {
   Cgroup group = make("/cpu");
-  const auto applied = group.apply({.cpu_quota = 50000, .cpu_shares = 512, .cpuset_cpus = "0"});
+  const auto applied = group.apply({.cpu_shares = 512, .cpu_quota = 50000, .cpuset_cpus = "0"});
   ASSERT_TRUE(applied) << applied.error().message();
   EXPECT_EQ(status_of(spawn(group, [] { return ::sysconf(_SC_NPROCESSORS_ONLN) > 0 ? 0 : 1; })), 0);
   EXPECT_FALSE(group.apply({.cpuset_cpus = "9999"}));
+}
+
+TEST_F(RealCgroups, TakeQuotaPeriodAndBurstInAnyDirection) {
+  Cgroup group = make("/bandwidth");
+  struct Bandwidth {
+    std::int64_t quota;
+    std::uint64_t period, burst;
+  };
+  for (const auto& [quota, period, burst] :
+       {Bandwidth{50000, 100000, 40000}, Bandwidth{10000, 20000, 5000}, Bandwidth{200000, 1000000, 150000},
+        Bandwidth{2000, 100000, 0}, Bandwidth{-1, 100000, 0}}) {
+    const auto applied = group.apply({.cpu_quota = quota, .cpu_period = period, .cpu_burst = burst});
+    ASSERT_TRUE(applied) << applied.error().message();
+  }
+  EXPECT_FALSE(group.apply({.cpu_quota = 10000, .cpu_period = 100000, .cpu_burst = 20000}));
+}
+
+TEST_F(RealCgroups, BecomeIdleAndBack) {
+  Cgroup group = make("/idle");
+  for (const std::int64_t idle : {1, 1, 0}) {
+    const auto applied = group.apply({.cpu_shares = 512, .cpu_idle = idle});
+    ASSERT_TRUE(applied) << applied.error().message();
+  }
 }
 
 TEST_F(RealCgroups, RaiseAndLowerMemory) {
