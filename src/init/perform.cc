@@ -95,7 +95,7 @@ int perform_one(Stage& stage, const OpView& op) {
     case Op::mount_root:
       return perform_mount_root(op);
     case Op::attach_root:
-      return perform_attach_root(op);
+      return perform_attach_root(stage, op);
     case Op::open_root:
       return perform_open_root(stage, op);
     case Op::mount:
@@ -115,7 +115,7 @@ int perform_one(Stage& stage, const OpView& op) {
     case Op::make_node:
       return perform_make_node(stage, op);
     case Op::pivot_root:
-      return perform_pivot_root(stage);
+      return perform_pivot_root(stage, op);
     case Op::new_session:
       return perform_new_session();
     case Op::open_console:

@@ -43,12 +43,12 @@ int perform_set_oom_score_adj(const OpView& op);
 int perform_set_propagation(const OpView& op);
 int perform_change_directory(const OpView& op);
 int perform_mount_root(const OpView& op);
-int perform_attach_root(const OpView& op);
+int perform_attach_root(Stage& stage, const OpView& op);
 int perform_open_root(Stage& stage, const OpView& op);
 int perform_mount(Stage& stage, const OpView& op);
 int perform_attach_mount(Stage& stage, const OpView& op);
 int perform_remount(Stage& stage, const OpView& op);
-int perform_pivot_root(Stage& stage);
+int perform_pivot_root(Stage& stage, const OpView& op);
 // perform_paths.cc
 int perform_mask_path(Stage& stage, const OpView& op);
 int perform_readonly_path(Stage& stage, const OpView& op);

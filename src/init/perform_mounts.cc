@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "init/perform.h"
+#include "kernel/core/mount_attributes.h"
 #include "kernel/core/raw.h"
 #include "kernel/core/rooted.h"
 
@@ -17,10 +18,8 @@ namespace {
 
 using kernel::raw::call;
 
-constexpr int kAtEmptyPath = 0x1000;  // AT_EMPTY_PATH
 constexpr int kAtRecursive = 0x8000;  // AT_RECURSIVE
-constexpr unsigned long kPropagation = MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE;
-constexpr int kUmountDetach = 2;  // MNT_DETACH
+constexpr int kUmountDetach = 2;      // MNT_DETACH
 
 int outcome(long result) { return result < 0 ? static_cast<int>(-result) : 0; }
 
@@ -31,28 +30,12 @@ bool same(const char* left, const char* right) {
   return *left == *right;
 }
 
-std::uint64_t attributes_of(std::uint32_t flags) {
-  std::uint64_t attributes = 0;
-  if (flags & MS_RDONLY) attributes |= MOUNT_ATTR_RDONLY;
-  if (flags & MS_NOSUID) attributes |= MOUNT_ATTR_NOSUID;
-  if (flags & MS_NODEV) attributes |= MOUNT_ATTR_NODEV;
-  if (flags & MS_NOEXEC) attributes |= MOUNT_ATTR_NOEXEC;
-  if (flags & MS_NODIRATIME) attributes |= MOUNT_ATTR_NODIRATIME;
-  if (flags & MS_NOATIME) attributes |= MOUNT_ATTR_NOATIME;
-  if (flags & MS_STRICTATIME) attributes |= MOUNT_ATTR_STRICTATIME;
-  return attributes;
-}
-
-// mount_setattr(2), Linux 5.12.
-int set_attributes(int mount, std::uint32_t flags, bool recursive) {
-  mount_attr attributes = {};
-  attributes.attr_set = attributes_of(flags);
-  // The kernel takes a change of the access times only with all their bits cleared.
-  if (flags & (MS_NOATIME | MS_STRICTATIME)) attributes.attr_clr = MOUNT_ATTR__ATIME;
-  attributes.propagation = flags & kPropagation;
-  if (attributes.attr_set == 0 && attributes.propagation == 0) return 0;
-  const int where = kAtEmptyPath | (recursive ? kAtRecursive : 0);
-  return outcome(call(SYS_mount_setattr, mount, "", where, &attributes, sizeof attributes));
+int change_mount(int mount, const OpView& op) {
+  kernel::MountAttributes change = {};
+  if (op.data_size() == 0) return 0;
+  if (op.data_size() != sizeof change) return EINVAL;
+  __builtin_memcpy(&change, op.data(), sizeof change);
+  return outcome(kernel::change_mount_raw(mount, change));
 }
 
 int attach(int tree, int target) {
@@ -79,7 +62,7 @@ int bind(const OpView& op, int target) {
                            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? kAtRecursive : 0));
   if (opened < 0) return static_cast<int>(-opened);
   const UniqueFd tree(static_cast<int>(opened));
-  if (const int error = set_attributes(tree.get(), op.flags(), recursive); error != 0) return error;
+  if (const int error = change_mount(tree.get(), op); error != 0) return error;
   return attach(tree.get(), target);
 }
 
@@ -95,8 +78,16 @@ int perform_mount_root(const OpView& op) {
   return outcome(call(SYS_mount, op.string(1), op.string(2), op.string(0), op.flags(), op.string(3)));
 }
 
-int perform_attach_root(const OpView& op) {
-  return outcome(call(SYS_move_mount, slot_fd(op), "", AT_FDCWD, op.string(0), MOVE_MOUNT_F_EMPTY_PATH));
+// The descriptor is the way to the root, not the path: over "/" no path leads there, for the root of a
+// process is looked up without what is mounted over it, and the host's files stay in sight until the root is
+// entered.
+int perform_attach_root(Stage& stage, const OpView& op) {
+  const int tree = slot_fd(op);
+  if (const long error = call(SYS_move_mount, tree, "", AT_FDCWD, op.string(0), MOVE_MOUNT_F_EMPTY_PATH);
+      error < 0)
+    return static_cast<int>(-error);
+  stage.root.reset(tree);
+  return 0;
 }
 
 int perform_open_root(Stage& stage, const OpView& op) {
@@ -113,7 +104,7 @@ int perform_mount(Stage& stage, const OpView& op) {
       open_target(stage, op.string(1), static_cast<Target>(op.a()), is_kernel_filesystem(fstype));
   if (opened < 0) return -opened;
   const UniqueFd target(opened);
-  if (op.flags() & MS_BIND) return bind(op, target.get());
+  if ((op.flags() & (MS_BIND | MS_REMOUNT)) == MS_BIND) return bind(op, target.get());
   if (const long error = call(SYS_fchdir, target.get()); error < 0) return static_cast<int>(-error);
   return outcome(call(SYS_mount, op.string(0), ".", fstype, op.flags(), op.string(3)));
 }
@@ -130,15 +121,23 @@ int perform_remount(Stage& stage, const OpView& op) {
   const int opened = kernel::rooted_open(stage.root.get(), op.string(0), O_PATH);
   if (opened < 0) return -opened;
   const UniqueFd target(opened);
-  return set_attributes(target.get(), op.flags(), false);
+  return change_mount(target.get(), op);
 }
 
 // pivot_root(2), "pivot_root(\".\", \".\")": the old root ends up on top of the new one, from where it is
-// detached; no directory for it is needed, so a read-only root will do.
-int perform_pivot_root(Stage& stage) {
+// detached; no directory for it is needed, so a read-only root will do. A root that is moved leaves the old
+// one below it, where no path leads once the process is confined to the new one; but a process with
+// CAP_SYS_CHROOT could climb out: whoever asks for this has no choice.
+int perform_pivot_root(Stage& stage, const OpView& op) {
   if (const long error = call(SYS_fchdir, stage.root.get()); error < 0) return static_cast<int>(-error);
-  if (const long error = call(SYS_pivot_root, ".", "."); error < 0) return static_cast<int>(-error);
-  if (const long error = call(SYS_umount2, ".", kUmountDetach); error < 0) return static_cast<int>(-error);
+  if (op.flags() & kMoveRoot) {
+    const long moved = call(SYS_mount, ".", "/", nullptr, MS_MOVE, nullptr);
+    if (moved < 0) return static_cast<int>(-moved);
+    if (const long error = call(SYS_chroot, "."); error < 0) return static_cast<int>(-error);
+  } else {
+    if (const long error = call(SYS_pivot_root, ".", "."); error < 0) return static_cast<int>(-error);
+    if (const long error = call(SYS_umount2, ".", kUmountDetach); error < 0) return static_cast<int>(-error);
+  }
   return outcome(call(SYS_chdir, "/"));
 }
 

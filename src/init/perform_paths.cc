@@ -71,6 +71,10 @@ int mask_directory(Stage& stage, int target) {
   return attach(tree.get(), target);
 }
 
+bool is_device(const struct statx& info, std::uint32_t type, std::uint64_t major, std::uint64_t minor) {
+  return (info.stx_mode & kTypeMask) == type && info.stx_rdev_major == major && info.stx_rdev_minor == minor;
+}
+
 // With the host's /dev/null: the container's could have been replaced (CVE-2025-31133), and so is not used.
 int mask_file(int target) {
   const int cloned = clone_tree(AT_FDCWD, "/dev/null", 0);
@@ -78,9 +82,7 @@ int mask_file(int target) {
   const UniqueFd tree(cloned);
   struct statx info = {};
   if (const int error = stat_fd(tree.get(), &info); error != 0) return error;
-  if ((info.stx_mode & kTypeMask) != kCharacterType || info.stx_rdev_major != kNullMajor ||
-      info.stx_rdev_minor != kNullMinor)
-    return ENODEV;
+  if (!is_device(info, kCharacterType, kNullMajor, kNullMinor)) return ENODEV;
   return attach(tree.get(), target);
 }
 
@@ -102,15 +104,32 @@ int enter_parent(Stage& stage, const char* path, const char** name) {
   return fd;
 }
 
+// makedev's layout, which mknod(2) takes.
+std::uint64_t major_of(std::uint64_t device) {
+  return ((device >> 8) & 0xfff) | ((device >> 32) & ~std::uint64_t{0xfff});
+}
+std::uint64_t minor_of(std::uint64_t device) { return (device & 0xff) | ((device >> 12) & 0xffffff00); }
+
 // Whether `name` already is the device that was to be made.
 bool is_same_node(int parent, const char* name, std::uint64_t mode, std::uint64_t device) {
   struct statx info = {};
   if (call(SYS_statx, parent, name, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &info) < 0) return false;
-  // makedev's layout, which mknod(2) takes.
-  const std::uint64_t major = ((device >> 8) & 0xfff) | ((device >> 32) & ~std::uint64_t{0xfff});
-  const std::uint64_t minor = (device & 0xff) | ((device >> 12) & 0xffffff00);
-  return (info.stx_mode & kTypeMask) == (mode & kTypeMask) && info.stx_rdev_major == major &&
-         info.stx_rdev_minor == minor;
+  return is_device(info, static_cast<std::uint32_t>(mode) & kTypeMask, major_of(device), minor_of(device));
+}
+
+// The host's file system is still in sight at "/".
+int bind_host_node(Stage& stage, const OpView& op) {
+  const int cloned = clone_tree(AT_FDCWD, op.string(0), AT_SYMLINK_NOFOLLOW);
+  if (cloned < 0) return -cloned;
+  const UniqueFd tree(cloned);
+  struct statx info = {};
+  if (const int error = stat_fd(tree.get(), &info); error != 0) return error;
+  const auto type = static_cast<std::uint32_t>(op.a()) & kTypeMask;
+  if (!is_device(info, type, major_of(op.b()), minor_of(op.b()))) return ENODEV;
+  const int target = kernel::rooted_make_file(stage.root.get(), op.string(0), 0644);
+  if (target < 0) return -target;
+  const UniqueFd close_it(target);
+  return attach(tree.get(), target);
 }
 
 // A directory outside of the root shows as "(unreachable)/..." in getcwd(2): a descriptor of the host's that
@@ -166,6 +185,7 @@ int perform_make_symlink(Stage& stage, const OpView& op) {
 }
 
 int perform_make_node(Stage& stage, const OpView& op) {
+  if (op.flags() & kHostNode) return bind_host_node(stage, op);
   const char* name = nullptr;
   const int parent = enter_parent(stage, op.string(0), &name);
   if (parent < 0) return -parent;

@@ -34,29 +34,35 @@ enum class Op : std::uint16_t {
   set_propagation,    // flags: MS_SLAVE|MS_REC, ...; applied to "/"
   change_directory,   // s0: path in the current root, outside a container's (the folder of layers)
   mount_root,         // s0: fstype, s1: source, s2: target (path of ours), s3: data; flags: MS_*
-  attach_root,        // slot: a detached mount that becomes the root, attached at s0 (path of ours)
-  open_root,          // s0: path of ours; from here on "in the root" is under it
-  mount,  // s0: source, s1: target in the root, s2: fstype, s3: data; flags: MS_*; a: Target; b: kOptional
+  attach_root,  // slot: a detached mount that becomes the root, attached at s0 (path of ours; over "/" it
+                // needs none). From here on "in the root" is under the descriptor
+  open_root,    // s0: path of ours; from here on "in the root" is under it
+  mount,  // s0: source, s1: target in the root, s2: fstype, s3: data; flags: MS_*; a: Target; b: kOptional;
+          // data: kernel::MountAttributes of a bind, or nothing
   attach_mount,    // slot: a detached mount, s0: target in the root; a: Target
-  remount,         // s0: target in the root; flags: MS_* of the mount (not of its file system) to add
+  remount,         // s0: target in the root; data: kernel::MountAttributes (kernel/core/mount_attributes.h)
   mask_path,       // s0 in the root: a file is covered by /dev/null, a directory by an empty read-only tmpfs;
                    // absent is fine
   readonly_path,   // s0 in the root: bind-mounted read-only on itself; absent is fine
   make_directory,  // s0 in the root, with parents; a: mode
   make_symlink,    // s0: what it points to, s1: path in the root
-  make_node,       // s0 in the root; a: mode with S_IFMT; b: dev_t; data: uint32 uid, gid, or nothing (0, 0)
-  pivot_root,      // enters the root and detaches the old one; "in the root" is "/" from here on
+  make_node,       // s0 in the root; a: mode with S_IFMT; b: dev_t; data: uint32 uid, gid, or nothing (0, 0);
+                   // flags: kHostNode
+  pivot_root,      // enters the root and detaches the old one; "in the root" is "/" from here on.
+                   // flags: kMoveRoot
   new_session,     // setsid(2)
   open_console,    // opens /dev/ptmx in the container, sends the master (Report::console), puts the slave on
                  // 0,1,2, makes it the controlling terminal and binds it at /dev/console; a: rows, b: columns
                  // (0: leave); flags: kNoConsoleBind for exec
   set_rlimit,  // a: RLIMIT_*; data: struct rlimit64; flags: kOptional (a hard limit that may not be raised)
   set_oom_score_adj,  // a: the value as int64; flags: kOptional
-  set_credentials,    // data: Credentials, then group_count times uint32 gid; no files are made after it
+  set_credentials,    // data: Credentials, then group_count times uint32 gid; no files are made after it;
+                      // flags: kKeepGroups
   set_no_new_privs,
   set_current_directory,    // s0 in the container; a: 1 makes it (with parents) when it is missing
   set_parent_death_signal,  // a: signal; then sends Report::ready, which fails when the monitor is gone
-  load_seccomp,             // data: struct sock_filter[]; flags: SECCOMP_FILTER_FLAG_*
+  load_seccomp,             // data: struct sock_filter[]; flags: SECCOMP_FILTER_FLAG_*; with NEW_LISTENER
+                            // Report::listener takes the descriptor along
   execute,  // a: number of candidate paths, b: number of arguments; strings: candidates, argv, envp;
             // data: room for the pointers of argv and envp, each with a null pointer at its end.
             // The candidates are tried in turn: ENOENT and ENOTDIR go on; EACCES is remembered, goes on.
@@ -81,6 +87,16 @@ enum class Op : std::uint16_t {
 
 inline constexpr std::uint32_t kOptional = 1;       // a failure is not an error (flags of some operations)
 inline constexpr std::uint32_t kNoConsoleBind = 2;  // of open_console
+// Of make_node: the host's own node of that path, if it is that device, is bound there. In a user namespace
+// no device that was made could be opened.
+inline constexpr std::uint32_t kHostNode = 4;
+// Of pivot_root: the root is moved onto "/" instead, for a host that runs from its initramfs cannot be
+// pivoted.
+inline constexpr std::uint32_t kMoveRoot = 8;
+// Of set_credentials: where setgroups(2) is denied to the user namespace, the groups stay.
+inline constexpr std::uint32_t kKeepGroups = 16;
+// Of supervise: the group is of v1's freezer, for there is no v2 tree.
+inline constexpr std::uint32_t kFreezer = 32;
 
 // What a mount needs to find at its target.
 enum class Target : std::uint64_t { existing = 0, directory = 1, file = 2 };

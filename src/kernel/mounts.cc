@@ -136,6 +136,21 @@ Result<void> set_mount_attributes(int tree, std::uint64_t set, std::uint64_t cle
   return {};
 }
 
+Result<void> change_mount(int tree, const MountAttributes& change) {
+  if (const long error = change_mount_raw(tree, change); error < 0)
+    return fail(static_cast<int>(-error), "change the attributes of a mount");
+  return {};
+}
+
+Result<void> map_mount_ids(int tree, int user_namespace, bool recursive) {
+  constexpr std::uint64_t kIdmap = 0x00100000;  // MOUNT_ATTR_IDMAP
+  const long error =
+      set_attributes(tree, {kIdmap, 0, 0, static_cast<std::uint64_t>(user_namespace)}, recursive);
+  if (error == -EINVAL) return fail(ErrorKind::unsupported, "its file system cannot map ids on this kernel");
+  if (error < 0) return fail(static_cast<int>(-error), "map the ids of a mount");
+  return {};
+}
+
 Result<UniqueFd> make_detached_mount(const std::string& fstype, const std::string& options,
                                      std::uint64_t attributes) {
   const UniqueFd context(::fsopen(fstype.c_str(), FSOPEN_CLOEXEC));

@@ -7,6 +7,7 @@
 
 #include "base/core/unique_fd.h"
 #include "base/error.h"
+#include "kernel/core/mount_attributes.h"
 
 namespace fermata::kernel {
 
@@ -26,6 +27,13 @@ Result<UniqueFd> clone_tree_in(int mount_namespace, const std::string& path);
 // MS_SHARED or 0.
 Result<void> set_mount_attributes(int tree, std::uint64_t set, std::uint64_t clear, std::uint64_t propagation,
                                   bool recursive);
+
+// All that a mount's options can ask for.
+Result<void> change_mount(int tree, const MountAttributes& change);
+
+// The owners that a detached mount shows are those of the user namespace. Not every file system can: that is
+// ErrorKind::unsupported. MOUNT_ATTR_IDMAP, Linux 5.12.
+Result<void> map_mount_ids(int tree, int user_namespace, bool recursive);
 
 // A detached file system: fsopen(fstype), the options as "key=value,flag", fsmount with MOUNT_ATTR_* bits.
 Result<UniqueFd> make_detached_mount(const std::string& fstype, const std::string& options,

@@ -12,8 +12,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "kernel/mounts.h"
-#include "pod/copy_tree.h"
-#include "base/file_lock.h"
+#include "kernel/copy_tree.h"
 
 namespace fermata::pod {
 namespace {
@@ -85,7 +84,7 @@ Result<void> fill_volume(const std::string& directory, const std::string& data, 
   if (!source) return {};
   TRY(const UniqueFd target, open_file(data, O_RDONLY | O_DIRECTORY));
   TRY(write_file(marker, ""));
-  if (auto copied = copy_tree(source->get(), target.get()); !copied)
+  if (auto copied = kernel::copy_tree(source->get(), target.get()); !copied)
     return fail_with(std::move(copied.error()), fmt::format("fill volume '{}' from the image", mount.source));
   if (::unlink(marker.c_str()) != 0) return fail(errno, "remove '{}'", marker);
   return {};

@@ -9,6 +9,7 @@
 #include "base/nearest.h"
 #include "base/text.h"
 #include "kernel/capabilities.h"
+#include "runtime/cgroup_mounts.h"
 
 namespace fermata::runtime {
 namespace {
@@ -32,38 +33,15 @@ bool any_is_all(const std::vector<std::string>& names) {
   return std::any_of(names.begin(), names.end(), is_all);
 }
 
-// The controllers of v1, each in its place below a tmpfs, and what is managed through v2.
-std::vector<oci::Mount> hybrid_cgroup_mounts(const kernel::CgroupMounts& host, const char* access) {
-  std::vector<oci::Mount> mounts;
-  mounts.push_back({.destination = "/sys/fs/cgroup",
-                    .type = "tmpfs",
-                    .source = "tmpfs",
-                    .options = {"nosuid", "noexec", "nodev", "mode=755", access}});
-  for (const auto& hierarchy : host.v1) {
-    const std::string name = hierarchy.path.substr(hierarchy.path.rfind('/') + 1);
-    const bool named = hierarchy.controllers.starts_with("name=");
-    mounts.push_back(
-        {.destination = "/sys/fs/cgroup/" + name,
-         .type = "cgroup",
-         .source = "cgroup",
-         .options = {access, "nosuid", "noexec", "nodev", named ? "none" : "", hierarchy.controllers}});
-  }
-  if (!host.unified.empty())
-    mounts.push_back({.destination = "/sys/fs/cgroup/unified",
-                      .type = "cgroup2",
-                      .source = "cgroup",
-                      .options = {access, "nosuid", "noexec", "nodev"}});
-  return mounts;
-}
-
 std::vector<oci::Mount> cgroup_mounts(const char* access) {
   const auto host = kernel::CgroupMounts::detect();
   if (!host) return {};  // a host without cgroups
-  if (!host->pure_v2()) return hybrid_cgroup_mounts(*host, access);
-  return {{.destination = "/sys/fs/cgroup",
-           .type = "cgroup2",
-           .source = "cgroup",
-           .options = {access, "nosuid", "noexec", "nodev"}}};
+  std::vector<oci::Mount> mounts = {{.destination = "/sys/fs/cgroup",
+                                     .type = "cgroup",
+                                     .source = "cgroup",
+                                     .options = {access, "nosuid", "noexec", "nodev"}}};
+  expand_cgroup_mounts(&mounts, *host, "");
+  return mounts;
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ Result<LaunchPlan> plan_container(const oci::RuntimeSpec& spec, const StartOptio
   TRY(plan_namespaces(spec, &plan));
   TRY(plan_sysctls(spec, &plan));
   plan_oom_score(spec.process, &plan);
-  TRY(plan_root(spec, &plan));
+  TRY(plan_root(spec, options, &plan));
   TRY(plan_file_system(spec, options, &plan));
   TRY(plan_process(spec.process, {.seccomp_program = spec.seccomp_program, .make_cwd = !spec.root_readonly},
                    options, &plan));

@@ -1,16 +1,25 @@
-// The options of a mount as the runtime specification has them, sorted into what mount(2) takes. Pure.
+// The options of a mount as the runtime specification has them, sorted into what the kernel takes. Pure.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "kernel/core/mount_attributes.h"
+
 namespace fermata::runtime {
 
 struct MountOptions {
-  std::uint32_t flags = 0;        // MS_*, without propagation
-  std::uint32_t propagation = 0;  // MS_PRIVATE, ..., with MS_REC for the r forms
-  std::string data;               // what the file system itself gets: "mode=755,size=64k"
+  enum class Idmap { none, top, recursive };
+
+  std::uint32_t flags = 0;             // MS_* of mount(2), without propagation
+  kernel::MountAttributes attributes;  // the same of a mount that is bound: what is named, and nothing else
+  bool copy_up = false;                // tmpcopyup
+  Idmap idmap = Idmap::none;
+  std::string data;  // what the file system itself gets: "mode=755,size=64k"
+
+  bool binds() const;
+  bool remounts() const;
 };
 
 MountOptions parse_mount_options(const std::vector<std::string>& options);

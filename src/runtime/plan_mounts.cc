@@ -85,11 +85,20 @@ Result<void> plan_overlay(const oci::RuntimeSpec::Overlay& overlay, const std::s
   return {};
 }
 
+// What other runtimes let be replaced below /proc: files that only tell something, so that a container sees
+// its own limits instead of the machine's.
+constexpr auto kReplaceable = std::to_array<std::string_view>(
+    {"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime",
+     "/proc/loadavg", "/proc/slabinfo", "/proc/net/dev", "/proc/sys/kernel/ns_last_pid",
+     "/proc/sys/crypto/fips_enabled"});
+
 // A volume in the place of the kernel's files would hide what is masked there, and make writes to them go
 // astray (CVE-2019-16884).
 Result<void> check_destination(const oci::Mount& mount, const std::string& destination) {
   const bool in_proc = destination == "/proc" || destination.starts_with("/proc/");
-  if (in_proc && !(destination == "/proc" && mount.type == "proc"))
+  const bool replaceable =
+      std::find(kReplaceable.begin(), kReplaceable.end(), destination) != kReplaceable.end();
+  if (in_proc && !replaceable && !(destination == "/proc" && mount.type == "proc"))
     return fail(ErrorKind::invalid_argument, "cannot mount at '{}': it is inside /proc", destination);
   if (destination == "/")
     return fail(ErrorKind::invalid_argument, "cannot mount '{}' at '/': it is the container's root",
@@ -122,9 +131,89 @@ void plan_tree(const oci::Mount& mount, const std::string& destination, PlanBuil
             fmt::format("mount '{}' at '{}'", mount.source, destination));
 }
 
-// One mount. `readonly_later` collects what must be writable until everything in it is made.
-Result<void> plan_mount(const oci::Mount& mount, std::vector<std::string>* readonly_later,
-                        PlanBuilder* plan) {
+bool has_user_namespace(const oci::RuntimeSpec& spec) {
+  return std::any_of(spec.namespaces.begin(), spec.namespaces.end(),
+                     [](const oci::Namespace& one) { return one.type == oci::Namespace::Type::user; });
+}
+
+bool maps_group(const oci::RuntimeSpec& spec, std::uint64_t gid) {
+  return std::any_of(spec.gid_mappings.begin(), spec.gid_mappings.end(), [&](const oci::IdMapping& mapping) {
+    return gid >= mapping.container_id && gid - mapping.container_id < mapping.size;
+  });
+}
+
+// Options that the file system would refuse here.
+std::string usable_data(const oci::RuntimeSpec& spec, const oci::Mount& mount, const std::string& data) {
+  if (mount.type != "devpts" || !has_user_namespace(spec) || spec.gid_mappings.empty()) return data;
+  std::vector<std::string> kept;
+  for (const std::string_view option : split(data, ',')) {
+    // A group that the user namespace does not have: its terminals belong to their user's group then.
+    const auto gid = option.starts_with("gid=") ? parse_unsigned(option.substr(4)) : std::nullopt;
+    if (!gid || maps_group(spec, *gid)) kept.emplace_back(option);
+  }
+  return join(kept, ",");
+}
+
+// What SELinux calls the files of a new file system. Those of the kernel have labels of their own.
+void add_label(const oci::RuntimeSpec& spec, const oci::Mount& mount, std::string* data) {
+  constexpr auto kUnlabelled =
+      std::to_array<std::string_view>({"proc", "sysfs", "mqueue", "cgroup", "cgroup2"});
+  if (spec.mount_label.empty() ||
+      std::find(kUnlabelled.begin(), kUnlabelled.end(), mount.type) != kUnlabelled.end())
+    return;
+  *data += fmt::format("{}context=\"{}\"", data->empty() ? "" : ",", spec.mount_label);
+}
+
+void plan_change(const std::string& destination, const kernel::MountAttributes& change,
+                 std::string description, PlanBuilder* plan) {
+  if (change == kernel::MountAttributes{}) return;
+  plan->add({.op = Op::remount, .data = bytes_of(change), .strings = {destination}}, std::move(description));
+}
+
+// A bind that is left to init, and changes of what is mounted there already ("remount,bind,ro"; propagation
+// alone).
+void plan_bind(const oci::Mount& mount, const MountOptions& options, const std::string& destination,
+               PlanBuilder* plan) {
+  if (options.remounts() || mount.source.empty())
+    return plan_change(destination, options.attributes, fmt::format("change the mount at '{}'", destination),
+                       plan);
+  plan->add({.op = Op::mount,
+             .flags = options.flags & (MS_BIND | MS_REC),
+             .a = static_cast<std::uint64_t>(mount.file_target ? Target::file : Target::directory),
+             .data = bytes_of(options.attributes),
+             .strings = {mount.source, destination, "bind", ""}},
+            fmt::format("mount '{}' at '{}'", mount.source, destination));
+}
+
+// `readonly_later` collects what must be writable until everything in it is made.
+Result<void> plan_file_system_mount(const oci::RuntimeSpec& spec, const oci::Mount& mount,
+                                    MountOptions options, const std::string& destination,
+                                    std::vector<std::string>* readonly_later, PlanBuilder* plan) {
+  if (mount.type == "tmpfs" && (options.flags & MS_RDONLY) != 0 && !options.remounts()) {
+    options.flags &= ~std::uint32_t{MS_RDONLY};
+    readonly_later->push_back(destination);
+  }
+  std::string data = usable_data(spec, mount, options.data);
+  if (!options.remounts()) add_label(spec, mount, &data);
+  if (data.size() > kMaxMountData)
+    return fail(ErrorKind::invalid_argument, "the options of the mount at '{}' are too long", destination);
+  const Target target = options.remounts()  ? Target::existing
+                        : mount.file_target ? Target::file
+                                            : Target::directory;
+  plan->add({.op = Op::mount,
+             .flags = options.flags,
+             .a = static_cast<std::uint64_t>(target),
+             .b = may_be_missing(mount.type) ? init::kOptional : 0,
+             .strings = {mount.source.empty() ? mount.type : mount.source, destination, mount.type, data}},
+            fmt::format("{} {} at '{}'", options.remounts() ? "remount" : "mount", mount.type, destination));
+  plan_change(destination, {.propagation = options.attributes.propagation},
+              fmt::format("set the propagation of the mount at '{}'", destination), plan);
+  if (mount.type == "cgroup") plan_controller_links(destination, plan);
+  return {};
+}
+
+Result<void> plan_mount(const oci::RuntimeSpec& spec, const oci::Mount& mount,
+                        std::vector<std::string>* readonly_later, PlanBuilder* plan) {
   TRY(const std::string destination, clean_path(mount.destination));
   TRY(check_destination(mount, destination));
   if (mount.tree >= 0) {
@@ -132,34 +221,27 @@ Result<void> plan_mount(const oci::Mount& mount, std::vector<std::string>* reado
     return {};
   }
   MountOptions options = parse_mount_options(mount.options);
-  if (mount.type == "bind") options.flags |= MS_BIND;
-  if (options.flags & MS_BIND) options.flags |= options.propagation;
-  if (mount.type == "tmpfs" && (options.flags & MS_RDONLY)) {
-    options.flags &= ~std::uint32_t{MS_RDONLY};
-    readonly_later->push_back(destination);
+  if (options.idmap != MountOptions::Idmap::none || options.copy_up || !mount.uid_mappings.empty())
+    return fail(ErrorKind::unsupported,
+                "the mount at '{}' maps ids or copies up, and was not opened beforehand", destination);
+  const bool nothing_new = mount.source.empty() && (mount.type.empty() || mount.type == "none");
+  if (options.binds() || mount.type == "bind" || nothing_new) {
+    plan_bind(mount, options, destination, plan);
+    return {};
   }
-  if (options.data.size() > kMaxMountData)
-    return fail(ErrorKind::invalid_argument, "the options of the mount at '{}' are too long", destination);
-  const Target target = mount.file_target ? Target::file : Target::directory;
-  plan->add(
-      {.op = Op::mount,
-       .flags = options.flags,
-       .a = static_cast<std::uint64_t>(target),
-       .b = may_be_missing(mount.type) ? init::kOptional : 0,
-       .strings = {mount.source.empty() ? mount.type : mount.source, destination, mount.type, options.data}},
-      fmt::format("mount {} at '{}'",
-                  (options.flags & MS_BIND) ? fmt::format("'{}'", mount.source) : mount.type, destination));
-  if (mount.type == "cgroup") plan_controller_links(destination, plan);
-  return {};
+  return plan_file_system_mount(spec, mount, std::move(options), destination, readonly_later, plan);
 }
 
-Result<void> plan_device(const oci::Device& device, PlanBuilder* plan) {
+Result<void> plan_device(const oci::RuntimeSpec& spec, const oci::Device& device, PlanBuilder* plan) {
   TRY(const std::string path, clean_path(device.path));
   const std::uint32_t type = device.type == 'b' ? S_IFBLK : device.type == 'p' ? S_IFIFO : S_IFCHR;
   std::string owner;
   if (device.uid != 0 || device.gid != 0)
     owner = bytes_of(std::array<std::uint32_t, 2>{device.uid, device.gid});
+  // In a user namespace a node can be made by nobody, but a FIFO is no device.
+  const bool from_host = has_user_namespace(spec) && device.type != 'p';
   plan->add({.op = Op::make_node,
+             .flags = from_host ? init::kHostNode : 0,
              .a = type | (device.file_mode & 07777),
              .b = makedev(device.major, device.minor),
              .data = std::move(owner),
@@ -189,6 +271,12 @@ void plan_device_links(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
     plan->add({.op = Op::make_symlink, .strings = {"pts/ptmx", "/dev/ptmx"}}, "link '/dev/ptmx'");
 }
 
+void plan_readonly(const std::string& path, PlanBuilder* plan) {
+  plan_change(path, {.set = MOUNT_ATTR_RDONLY},
+              path == "/" ? "make the root file system read-only" : fmt::format("make '{}' read-only", path),
+              plan);
+}
+
 Result<void> plan_covers(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
   for (const std::string& given : spec.readonly_paths) {
     TRY(const std::string path, clean_path(given));
@@ -203,11 +291,9 @@ Result<void> plan_covers(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
 
 }  // namespace
 
-Result<void> plan_root(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
-  if (spec.mount_point.empty() || spec.mount_point[0] != '/')
-    return fail(ErrorKind::invalid_argument, "the root's mount point '{}' is not an absolute path",
-                spec.mount_point);
-  const std::uint32_t propagation = parse_propagation(spec.rootfs_propagation);
+Result<void> plan_root(const oci::RuntimeSpec& spec, const StartOptions& options, PlanBuilder* plan) {
+  const std::uint32_t propagation =
+      spec.rootfs_propagation.empty() ? MS_SLAVE | MS_REC : parse_propagation(spec.rootfs_propagation);
   if (propagation == 0)
     return fail(ErrorKind::invalid_argument, "unknown root propagation '{}'", spec.rootfs_propagation);
   // Nothing may go to the host. What it mounts later reaches us only where the container asked for it.
@@ -215,9 +301,19 @@ Result<void> plan_root(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
   plan->add({.op = Op::set_propagation, .flags = towards_host | MS_REC},
             "cut the mounts off from the host's");
   if (spec.root_tree >= 0) {
-    plan->add({.op = Op::attach_root, .fd = spec.root_tree, .strings = {spec.mount_point}},
+    // Hooks run between the host's files and the container's: they look for the root by its path.
+    const bool by_path = options.synchronize && !spec.mount_point.empty();
+    plan->add({.op = Op::attach_root, .fd = spec.root_tree, .strings = {by_path ? spec.mount_point : "/"}},
               "attach the root file system");
-  } else if (spec.overlay) {
+    return {};
+  }
+  if (has_user_namespace(spec))
+    return fail(ErrorKind::unsupported,
+                "with a user namespace the root file system has to be opened beforehand");
+  if (spec.mount_point.empty() || spec.mount_point[0] != '/')
+    return fail(ErrorKind::invalid_argument, "the root's mount point '{}' is not an absolute path",
+                spec.mount_point);
+  if (spec.overlay) {
     TRY(plan_overlay(*spec.overlay, spec.mount_point, plan));
   } else if (!spec.root_path.empty()) {
     bind_root(spec.root_path, spec.mount_point, plan);
@@ -230,24 +326,23 @@ Result<void> plan_root(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
 
 Result<void> plan_file_system(const oci::RuntimeSpec& spec, const StartOptions& options, PlanBuilder* plan) {
   std::vector<std::string> readonly_later;
-  for (const oci::Mount& mount : spec.mounts) TRY(plan_mount(mount, &readonly_later, plan));
-  for (const oci::Device& device : spec.devices) TRY(plan_device(device, plan));
+  for (const oci::Mount& mount : spec.mounts) TRY(plan_mount(spec, mount, &readonly_later, plan));
+  for (const oci::Device& device : spec.devices) TRY(plan_device(spec, device, plan));
   plan_device_links(spec, plan);
   if (spec.root_readonly && spec.process.cwd != "/" && !spec.process.cwd.empty())
     plan->add({.op = Op::make_directory, .a = 0755, .strings = {spec.process.cwd}},
               fmt::format("make the working directory '{}'", spec.process.cwd));
-  for (const std::string& path : readonly_later)
-    plan->add({.op = Op::remount, .flags = MS_RDONLY, .strings = {path}},
-              fmt::format("make '{}' read-only", path));
+  for (const std::string& path : readonly_later) plan_readonly(path, plan);
   TRY(plan_covers(spec, plan));
   if (options.synchronize) plan->add({.op = Op::synchronize}, "wait for the hooks");
-  plan->add({.op = Op::pivot_root}, "enter the root file system");
+  plan->add({.op = Op::pivot_root, .flags = options.pivot ? 0 : init::kMoveRoot},
+            "enter the root file system");
+  // Slave and private it is already; plan_root.
   const std::uint32_t propagation = parse_propagation(spec.rootfs_propagation);
-  if (propagation & MS_SHARED)
-    plan->add({.op = Op::set_propagation, .flags = propagation}, "share the container's mounts");
-  if (spec.root_readonly)
-    plan->add({.op = Op::remount, .flags = MS_RDONLY, .strings = {"/"}},
-              "make the root file system read-only");
+  if (propagation & (MS_SHARED | MS_UNBINDABLE))
+    plan->add({.op = Op::set_propagation, .flags = propagation},
+              fmt::format("make the container's root {}", spec.rootfs_propagation));
+  if (spec.root_readonly) plan_readonly("/", plan);
   return {};
 }
 

@@ -8,8 +8,8 @@
 
 namespace fermata::runtime {
 
-// The root, from set_propagation to open_root.
-Result<void> plan_root(const oci::RuntimeSpec& spec, PlanBuilder* plan);
+// The root, from set_propagation to where "in the root" has a meaning.
+Result<void> plan_root(const oci::RuntimeSpec& spec, const StartOptions& options, PlanBuilder* plan);
 // Everything in it, to pivot_root and the read-only remount.
 Result<void> plan_file_system(const oci::RuntimeSpec& spec, const StartOptions& options, PlanBuilder* plan);
 

@@ -1,4 +1,4 @@
-#include "pod/copy_tree.h"
+#include "kernel/copy_tree.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 #include "base/files.h"
 
-namespace fermata::pod {
+namespace fermata::kernel {
 namespace {
 
 struct CloseDir {
@@ -150,4 +150,4 @@ Result<void> Copier::directory(int source, int target) {
 
 Result<void> copy_tree(int source, int target) { return Copier().directory(source, target); }
 
-}  // namespace fermata::pod
+}  // namespace fermata::kernel

@@ -5,10 +5,10 @@
 #include "base/core/unique_fd.h"
 #include "base/error.h"
 
-namespace fermata::pod {
+namespace fermata::kernel {
 
 // Both are directories; the target's own owner, mode and times become the source's. What exists in the target
 // already is replaced, so that an interrupted copy can be repeated. Links are never followed.
 Result<void> copy_tree(int source, int target);
 
-}  // namespace fermata::pod
+}  // namespace fermata::kernel

@@ -1,4 +1,4 @@
-#include "pod/copy_tree.h"
+#include "kernel/copy_tree.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 
 #include "base/files.h"
 
-namespace fermata::pod {
+namespace fermata::kernel {
 namespace {
 
 TEST(CopyTree, CopiesWholeAndCanBeRepeated) {
@@ -43,4 +43,4 @@ TEST(CopyTree, CopiesWholeAndCanBeRepeated) {
 }
 
 }  // namespace
-}  // namespace fermata::pod
+}  // namespace fermata::kernel
