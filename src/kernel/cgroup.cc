@@ -1,4 +1,5 @@
-// Life and members of a group. Limits are in cgroup_limits.cc, figures in cgroup_stats.cc.
+// Life and members of a group. Limits are in cgroup_limits.cc, figures in cgroup_stats.cc, and what happened
+// in cgroup_events.cc.
 //
 // A hybrid host's v2 tree has few controllers or none, but membership, freezing and killing work there all
 // the same; it is asked first for these. Where there is no v2 tree at all, the freezer's v1 hierarchy stands
@@ -304,6 +305,16 @@ Result<void> Cgroup::freeze(bool frozen) const {
       return fail(ErrorKind::unavailable, "freeze cgroup '{}': a process does not stop", path_);
     std::this_thread::sleep_for(milliseconds(1));
   }
+}
+
+bool Cgroup::frozen() const {
+  if (const std::string unified = unified_directory(); !unified.empty()) {
+    const auto events = read_file(unified + kEvents);
+    if (const auto state = events ? keyed_number(*events, "frozen") : std::nullopt) return *state == 1;
+  }
+  if (!is_v1("freezer")) return false;
+  const auto state = read_file(directory_of("freezer") + "/freezer.state");
+  return state && trim(*state) == "FROZEN";
 }
 
 }  // namespace fermata::kernel

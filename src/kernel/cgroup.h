@@ -14,6 +14,7 @@
 #include "base/core/unique_fd.h"
 #include "base/error.h"
 #include "kernel/cgroup_limits.h"
+#include "kernel/cgroup_stats.h"
 
 namespace fermata::kernel {
 
@@ -67,6 +68,8 @@ class Cgroup {
   bool exists() const;
 
   Result<void> freeze(bool frozen) const;
+  // Whether all its members stand still, by its own freezer or by one above. false without a freezer.
+  bool frozen() const;
   // How many processes the OOM killer took here: memory.events, memory.oom_control. 0 if unknown.
   std::uint64_t oom_kills() const;
   // A descriptor for the monitor's `oom_events`: v2 memory.events, v1 an armed eventfd. Invalid when there is
@@ -76,6 +79,8 @@ class Cgroup {
   std::optional<std::uint64_t> memory_current() const;
   std::optional<std::uint64_t> pids_current() const;
   std::optional<std::uint64_t> cpu_usage_usec() const;
+  // Everything that is counted. ErrorKind::not_found when the group does not exist.
+  Result<CgroupStats> stats() const;
 
  private:
   Cgroup(CgroupMounts mounts, std::string path) : mounts_(std::move(mounts)), path_(std::move(path)) {}

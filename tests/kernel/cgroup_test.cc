@@ -26,6 +26,14 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// More than any group here may have.
+int eat_memory() {
+  const std::size_t size = 256 << 20;
+  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED || ::mlock(memory, size) != 0) std::memset(memory, 1, size);
+  return 0;
+}
+
 class RealCgroups : public testing::Test {
  protected:
   void SetUp() override {
@@ -115,6 +123,31 @@ TEST_F(RealCgroups, KillWithoutAVersionTwoTree) {
   EXPECT_TRUE(group->remove());
 }
 
+// v1 alone: eventfd and freezer.state, on a host that has a v2 tree too.
+TEST_F(RealCgroups, FreezeAndTellOfAnOomKillWithoutAVersionTwoTree) {
+  CgroupMounts old = mounts_;
+  old.unified.clear();
+  if (old.v1.empty()) GTEST_SKIP() << "this host has no v1 hierarchies";
+  auto group = Cgroup::create(old, name_ + "/v1");
+  ASSERT_TRUE(group);
+  spawn_sleeper(*group);
+  const auto frozen = group->freeze(true);
+  ASSERT_TRUE(frozen) << frozen.error().message();
+  EXPECT_TRUE(group->frozen());
+  EXPECT_TRUE(group->freeze(false));
+  EXPECT_FALSE(group->frozen());
+  ASSERT_TRUE(group->kill_all());
+  ASSERT_TRUE(group->apply({.memory_max = 8 << 20}));
+  const UniqueFd events = group->open_oom_events();
+  ASSERT_TRUE(events.valid());
+  EXPECT_TRUE(WIFSIGNALED(status_of(spawn(*group, eat_memory))));
+  EXPECT_GE(group->oom_kills(), 1u);
+  pollfd wait = {.fd = events.get(), .events = POLLIN | POLLPRI, .revents = 0};
+  EXPECT_EQ(::poll(&wait, 1, 5000), 1);
+  EXPECT_EQ(group->wait_empty(milliseconds(5000)).value_or(false), true);
+  EXPECT_TRUE(group->remove());
+}
+
 TEST_F(RealCgroups, TakeAChildAtItsBirth) {
   const Cgroup group = make("/born");
   auto handles = group.open_handles();
@@ -171,18 +204,42 @@ TEST_F(RealCgroups, CountProcessesMemoryAndTime) {
   ::kill(child, SIGKILL);
 }
 
+TEST_F(RealCgroups, CountEverythingThatTheHostHas) {
+  Cgroup group = make("/stats");
+  const std::uint64_t limit = 64 << 20;
+  const auto applied =
+      group.apply({.memory_max = limit, .cpu_quota = 50000, .cpu_period = 100000, .pids_max = 9});
+  ASSERT_TRUE(applied) << applied.error().message();
+  const pid_t child = spawn(group, [] {
+    for (;;) ::getppid();  // busy
+    return 0;
+  });
+  auto stats = group.stats();
+  // Time is accounted for at the scheduler's ticks.
+  for (int tries = 0; tries < 500 && stats && stats->cpu && stats->cpu->usage == 0; ++tries) {
+    ::usleep(10000);
+    stats = group.stats();
+  }
+  ASSERT_TRUE(stats) << stats.error().message();
+  ASSERT_TRUE(stats->cpu && stats->memory && stats->pids && stats->cpuset);
+  EXPECT_GT(stats->cpu->usage, 0u);
+  EXPECT_TRUE(stats->cpu->user && stats->cpu->system && stats->cpu->periods);
+  EXPECT_EQ(stats->memory->memory.limit, limit);
+  EXPECT_FALSE(stats->memory->raw.empty());
+  EXPECT_LE(stats->memory->working_set, stats->memory->memory.usage);
+  EXPECT_EQ(stats->pids->current, 1u);
+  EXPECT_EQ(stats->pids->limit, 9u);
+  EXPECT_FALSE(stats->cpuset->cpus.empty());
+  ::kill(child, SIGKILL);
+}
+
 TEST_F(RealCgroups, TellOfAnOomKill) {
   Cgroup group = make("/memory");
   const auto applied = group.apply({.memory_max = 8 << 20});
   ASSERT_TRUE(applied) << applied.error().message();
   const UniqueFd events = group.open_oom_events();
   ASSERT_TRUE(events.valid());
-  const pid_t child = spawn(group, [] {
-    const std::size_t size = 256 << 20;
-    void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED || ::mlock(memory, size) != 0) std::memset(memory, 1, size);
-    return 0;
-  });
+  const pid_t child = spawn(group, eat_memory);
   const int status = status_of(child);
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
   EXPECT_GE(group.oom_kills(), 1u);
@@ -256,10 +313,12 @@ TEST_F(RealCgroups, FreezeAndThaw) {
   });
   const auto frozen = group.freeze(true);
   ASSERT_TRUE(frozen) << frozen.error().message();
+  EXPECT_TRUE(group.frozen());
   const auto before = group.cpu_usage_usec();
   ::usleep(50000);
   EXPECT_LE(group.cpu_usage_usec().value_or(0) - before.value_or(0), 5000u);
   EXPECT_TRUE(group.freeze(false));
+  EXPECT_FALSE(group.frozen());
   ::kill(child, SIGKILL);
 }
 
