@@ -1,4 +1,5 @@
-// The `linux.resources` object: config-linux.md, "Control groups".
+// The `linux.resources` object: config-linux.md, "Control groups". What values mean to the kernel, and which
+// of them it takes, is known where limits are made of them.
 #include "oci/runtime_document_parts.h"
 
 namespace fermata::oci {
@@ -35,7 +36,7 @@ Result<void> read_memory(const Fields& fields, Resources& out) {
   TRY(fields.read("swap", out.memory_swap));
   TRY(fields.read("kernel", out.kernel_memory));
   TRY(fields.read("kernelTCP", out.kernel_tcp_memory));
-  TRY(fields.read_between("swappiness", 0, 100, out.memory_swappiness));
+  TRY(fields.read("swappiness", out.memory_swappiness));
   TRY(fields.read("disableOOMKiller", out.disable_oom_killer));
   TRY(fields.read("useHierarchy", out.use_hierarchy));
   return fields.read("checkBeforeUpdate", out.check_before_update);
@@ -85,20 +86,10 @@ Result<void> read_block_io(const Fields& fields, Resources& out) {
   return fields.read_objects("throttleWriteIOPSDevice", out.blkio_write_iops, read_throttle_device);
 }
 
-// "2MB", "1GB", "64KB": the names of the kernel's own files.
-bool is_page_size(std::string_view text) {
-  if (text.size() < 3 || text[0] == '0' || !text.ends_with('B')) return false;
-  const char unit = text[text.size() - 2];
-  return (unit == 'K' || unit == 'M' || unit == 'G') &&
-         text.substr(0, text.size() - 2).find_first_not_of("0123456789") == std::string_view::npos;
-}
-
 Result<void> read_hugepage_limit(const Fields& fields, HugepageLimit& out) {
   TRY(fields.require("pageSize"));
   TRY(fields.require("limit"));
   TRY(fields.read("pageSize", out.page_size));
-  if (!is_page_size(out.page_size))
-    return fields.wrong("pageSize", "'{}' is not a size such as 2MB", out.page_size);
   return fields.read("limit", out.limit);
 }
 
