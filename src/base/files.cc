@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,6 +94,13 @@ Result<void> write_kernel_file(const std::string& path, std::string_view value) 
   if (::write(fd.get(), value.data(), value.size()) < 0)
     return fail(errno, "write '{}' to '{}'", value, path);
   return {};
+}
+
+Result<UniqueFd> memory_file(const char* name, std::string_view bytes) {
+  UniqueFd file(::memfd_create(name, MFD_CLOEXEC));
+  if (!file) return fail(errno, "make a file in memory");
+  TRY(write_all(file.get(), bytes));
+  return file;
 }
 
 Result<void> make_directories(const std::string& path, mode_t mode) {

@@ -28,6 +28,8 @@ Result<void> write_file(const std::string& path, std::string_view bytes, mode_t 
                         bool durable = false);
 // One write(2) into an existing file of the kernel's (procfs, cgroupfs).
 Result<void> write_kernel_file(const std::string& path, std::string_view value);
+// A file that lives in memory alone, as long as its descriptor; its offset is at its end. memfd_create(2).
+Result<UniqueFd> memory_file(const char* name, std::string_view bytes);
 // mkdir -p. Existing directories stay as they are.
 Result<void> make_directories(const std::string& path, mode_t mode = 0755);
 // rm -rf that never follows a symlink and stays on the one file system. Absent is success.

@@ -94,19 +94,6 @@ std::string human_duration(std::int64_t seconds) {
   return fmt::format("{} years", seconds / 3600 / 24 / 365);
 }
 
-std::string rfc3339(std::int64_t time) {
-  if (time == 0) return "0001-01-01T00:00:00Z";
-  const std::time_t seconds = time / kSecond;
-  std::tm broken = {};
-  ::gmtime_r(&seconds, &broken);
-  std::string text = strftime_text("%Y-%m-%dT%H:%M:%S", broken);
-  if (time % kSecond != 0) {
-    text += fmt::format(".{:09}", time % kSecond);
-    text.resize(text.find_last_not_of('0') + 1);
-  }
-  return text + "Z";
-}
-
 std::string local_time(std::int64_t time) {
   const std::time_t seconds = time / kSecond;
   std::tm broken = {};

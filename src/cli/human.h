@@ -13,9 +13,6 @@ namespace fermata::cli {
 
 // Seconds -> "Less than a second", "About a minute", "2 weeks".
 std::string human_duration(std::int64_t seconds);
-// ns -> "2026-11-21T11:47:46.123456789Z" (zeros at the end left out, as Go's RFC3339Nano); 0:
-// "0001-01-01T00:00:00Z".
-std::string rfc3339(std::int64_t time);
 // "2026-11-21 11:47:46 +0000 UTC", in the local zone.
 std::string local_time(std::int64_t time);
 // --since and --until: RFC 3339 (also a date alone, or without zone: local), Unix seconds with a fraction, or

@@ -1,23 +1,30 @@
-# Starts often and does little each time: libraries that would have to be found and relocated at every start (1.4 ms for
-# libstdc++, fmt, SQLite, libseccomp and libcrypto) are linked in, or left to the transfer module.
-fermata_program(fermata SOURCES fermata_main.cc)
-target_compile_definitions(fermata PRIVATE FERMATA_VERSION="${PROJECT_VERSION}")
-target_link_options(fermata PRIVATE -Wl,--gc-sections -Wl,--as-needed)
-if(NOT FERMATA_SANITIZE AND NOT FERMATA_FUZZ)
-  target_link_options(fermata PRIVATE -static-libstdc++ -static-libgcc)
-  if(fmt_VERSION MATCHES "^9\\.")
-    target_sources(fermata PRIVATE fermata_fmt.cc)
-  endif()
-  # An archive's member is taken when something asks for it: here before the layers do, whose own answer is the shared library,
-  # which --as-needed then drops.
-  foreach(library IN ITEMS sqlite3:sqlite3_open_v2 seccomp:seccomp_init)
-    string(REGEX MATCH "^[^:]+" name ${library})
-    string(REGEX REPLACE "^[^:]+:" "" symbol ${library})
-    find_library(FERMATA_STATIC_${name} lib${name}.a)
-    if(FERMATA_STATIC_${name})
-      target_link_options(fermata PRIVATE -Wl,-u,${symbol})
-      target_link_libraries(fermata PRIVATE ${FERMATA_STATIC_${name}})
+# A program that starts often and does little each time: libraries that would have to be found and relocated at every start
+# (1.4 ms for libstdc++, fmt, SQLite, libseccomp and libcrypto) are linked in, or left to a module that is loaded on demand.
+# LINK_IN: name:symbol of libraries to be taken from their archives.
+function(fermata_command name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBS;LINK_IN" ${ARGN})
+  fermata_program(${name} SOURCES ${arg_SOURCES})
+  target_compile_definitions(${name} PRIVATE FERMATA_VERSION="${PROJECT_VERSION}")
+  target_link_options(${name} PRIVATE -Wl,--gc-sections -Wl,--as-needed)
+  if(NOT FERMATA_SANITIZE AND NOT FERMATA_FUZZ)
+    target_link_options(${name} PRIVATE -static-libstdc++ -static-libgcc)
+    if(fmt_VERSION MATCHES "^9\\.")
+      target_sources(${name} PRIVATE fermata_fmt.cc)
     endif()
-  endforeach()
-endif()
-target_link_libraries(fermata PRIVATE fermata_cli)
+    # An archive's member is taken when something asks for it: here before the layers do, whose own answer is the shared
+    # library, which --as-needed then drops.
+    foreach(library IN LISTS arg_LINK_IN)
+      string(REGEX MATCH "^[^:]+" archive ${library})
+      string(REGEX REPLACE "^[^:]+:" "" symbol ${library})
+      find_library(FERMATA_STATIC_${archive} lib${archive}.a)
+      if(FERMATA_STATIC_${archive})
+        target_link_options(${name} PRIVATE -Wl,-u,${symbol})
+        target_link_libraries(${name} PRIVATE ${FERMATA_STATIC_${archive}})
+      endif()
+    endforeach()
+  endif()
+  target_link_libraries(${name} PRIVATE ${arg_LIBS})
+endfunction()
+
+fermata_command(fermata SOURCES fermata_main.cc LIBS fermata_cli LINK_IN sqlite3:sqlite3_open_v2 seccomp:seccomp_init)
+fermata_command(fermata-oci SOURCES oci_main.cc LIBS fermata_cli_oci LINK_IN seccomp:seccomp_init)

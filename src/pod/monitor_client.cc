@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -33,6 +32,7 @@ struct MonitorClient::Packet {
   std::size_t size = 0;
   std::vector<int> fds;
   std::vector<FdTag> tags;
+  std::uint32_t version = 1;  // the first that has it
 
   void add(int fd, FdTag tag) {
     if (fd < 0) return;
@@ -61,13 +61,6 @@ Result<void> copy_id(char (&out)[size], const std::string& id) {
 std::uint32_t stream_bits(const StreamSelection& streams) {
   return (streams.stdin_ ? monitor::kAttachStdin : 0) | (streams.stdout_ ? monitor::kAttachStdout : 0) |
          (streams.stderr_ ? monitor::kAttachStderr : 0);
-}
-
-Result<UniqueFd> plan_file(const std::string& plan) {
-  UniqueFd file(::memfd_create("plan", MFD_CLOEXEC));
-  if (!file) return fail(errno, "make a file for the plan");
-  TRY(write_all(file.get(), plan));
-  return file;
 }
 
 // The usual causes, by unshare(2), and the way out.
@@ -114,7 +107,7 @@ Result<MonitorClient::Answer> MonitorClient::ask(const Packet& packet, const cha
     return fail(ErrorKind::invalid_argument, "{}: {} descriptors are more than the monitor takes ({})", what,
                 packet.fds.size(), monitor::kMaxFds);
   Header header = {};
-  header.version = monitor::kProtocolVersion;
+  header.version = packet.version;
   header.type = packet.type;
   header.size = static_cast<std::uint32_t>(packet.size);
   header.fd_count = static_cast<std::uint32_t>(packet.fds.size());
@@ -253,13 +246,16 @@ Result<LaunchOutcome> MonitorClient::launch(const LaunchRequest& request, const 
   launch.log_enabled = request.log_enabled ? 1 : 0;
   launch.rows = streams.rows;
   launch.columns = streams.columns;
-  TRY(const UniqueFd plan, plan_file(request.plan));
+  launch.timeout_ms = request.timeout_ms;
+  TRY(const UniqueFd plan, memory_file("plan", request.plan));
   Packet packet{.type = Type::launch, .payload = &launch, .size = sizeof launch};
   packet.add(plan.get(), FdTag::plan);
   packet.add(request.init_program, FdTag::init_program);
   packet.add(request.pid_namespace, FdTag::pid_namespace);
   packet.add(request.directory, FdTag::directory);
   packet.add(request.oom_events, FdTag::oom_events);
+  packet.add(request.exec_group, FdTag::exec_group);
+  if (request.exec_group >= 0) packet.version = 2;
   packet.add(request.group.v2.get(), FdTag::cgroup_v2);
   for (const UniqueFd& procs : request.group.v1_procs) packet.add(procs.get(), FdTag::cgroup_v1_procs);
   for (const int slot : request.slots) {
@@ -278,6 +274,14 @@ Result<void> MonitorClient::signal(const std::string& id, int signal) {
   TRY(copy_id(payload.id, id));
   payload.signal = signal;
   TRY(demand({.type = Type::signal, .payload = &payload, .size = sizeof payload}, "send a signal"));
+  return {};
+}
+
+Result<void> MonitorClient::kill_group(const std::string& id) {
+  monitor::Wait payload = {};
+  TRY(copy_id(payload.id, id));
+  TRY(demand({.type = Type::kill_group, .payload = &payload, .size = sizeof payload, .version = 2},
+             "kill the process's group"));
   return {};
 }
 

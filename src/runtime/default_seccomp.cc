@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/prctl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -43,13 +42,6 @@ Result<std::string> compile(const std::string& json, const std::vector<std::stri
   return kernel::compile_seccomp(policy);
 }
 
-Result<UniqueFd> in_memory(const std::string& program) {
-  UniqueFd file(::memfd_create("seccomp", MFD_CLOEXEC));
-  if (!file) return fail(errno, "make a memory file");
-  TRY(write_all(file.get(), program));
-  return file;
-}
-
 // The program that `compile` makes, from the cache when it is there. `facts`: everything that it depends on,
 // beside what is the same for all.
 Result<UniqueFd> cached(const std::string& directory, const std::string& facts,
@@ -63,7 +55,7 @@ Result<UniqueFd> cached(const std::string& directory, const std::string& facts,
   TRY(const std::string program, compile());
   // A cache that cannot be written costs time, not correctness.
   if (make_directories(directory, 0700) && write_file(path, program, 0600)) return open_file(path, O_RDONLY);
-  return in_memory(program);
+  return memory_file("seccomp", program);
 }
 
 // What src/pause/pause.cc calls, and the execve(2) by which init becomes it.
@@ -107,7 +99,7 @@ Result<UniqueFd> pause_seccomp(const std::string& cache_directory) {
 
 Result<UniqueFd> seccomp_from_profile(const std::string& json, const std::vector<std::string>& capabilities) {
   TRY(const std::string program, compile(json, capabilities));
-  return in_memory(program);
+  return memory_file("seccomp", program);
 }
 
 }  // namespace fermata::runtime

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "init/plan_view.h"
 #include "runtime/launch_plan.h"
 
 namespace fermata::runtime {
@@ -14,15 +13,6 @@ namespace {
 constexpr int kEngineFailed = 125;
 constexpr int kCannotRun = 126;
 constexpr int kNotFound = 127;
-
-init::Op op_at(const LaunchPlan& plan, std::uint32_t index) {
-  init::PlanView view;
-  init::OpView op;
-  if (!view.open(plan.bytes.data(), plan.bytes.size())) return init::Op{};
-  while (view.next(&op) == init::PlanView::Next::op)
-    if (view.index() == index) return op.op();
-  return init::Op{};
-}
 
 LaunchFailure explain_execute(const std::string& program, int error) {
   switch (error) {
@@ -73,7 +63,7 @@ LaunchFailure explain_failure(const LaunchPlan& plan, const std::vector<std::str
   if (op_index >= plan.descriptions.size())
     return {kEngineFailed, fmt::format("start the container's first stage: {}", errno_text(error_number))};
   const std::string& description = plan.descriptions[op_index];
-  const init::Op op = op_at(plan, op_index);
+  const init::Op op = plan.ops[op_index];
   if (op == init::Op::execute || op == init::Op::check_program)
     return explain_execute(args.empty() ? "" : args[0], error_number);
   if (op == init::Op::set_current_directory) return explain_directory(description, error_number);

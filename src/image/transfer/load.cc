@@ -8,6 +8,7 @@
 #include <ctime>
 #include <set>
 
+#include "base/clock.h"
 #include "base/files.h"
 #include "image/transfer/archive_layout.h"
 #include "image/transfer/changes.h"
@@ -83,16 +84,6 @@ class Loader {
   std::set<std::string> placed_;
 };
 
-std::string now_rfc3339() {
-  timespec now = {};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  tm parts = {};
-  ::gmtime_r(&now.tv_sec, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  return fmt::format("{}.{:09}Z", text, now.tv_nsec);
-}
-
 }  // namespace
 
 Result<std::vector<FetchedImage>> load_images(const std::string& path, const ProgressFn& progress,
@@ -114,7 +105,7 @@ Result<FetchedImage> import_root(const std::string& path, const ImportOptions& o
   oci::ImageConfig config;
   config.architecture = oci::host_architecture();
   config.os = "linux";
-  config.created = now_rfc3339();
+  config.created = rfc3339(now_ns());
   config.comment = options.message;
   for (const std::string& change : options.changes)
     TRY(apply_change(config, change));  // before the slow part

@@ -1,0 +1,197 @@
+// From a bundle to a process that waits for its start.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/process.h"
+#include "bundle/descriptors.h"
+#include "bundle/entry.h"
+#include "bundle/group.h"
+#include "bundle/launch.h"
+#include "bundle/runtime.h"
+#include "bundle/spec_parts.h"
+#include "oci/runtime_document.h"
+#include "runtime/launch_plan.h"
+
+namespace fermata::bundle {
+namespace {
+
+constexpr std::string_view kIdMarks = "_+-.";
+
+Result<void> check_id(const std::string& id) {
+  const bool letters = std::all_of(id.begin(), id.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || kIdMarks.find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (id.empty() || id == "." || id == ".." || id.size() > NAME_MAX || !letters)
+    return fail(ErrorKind::invalid_argument, "invalid container ID format: '{}' (letters, digits and {})", id,
+                kIdMarks);
+  return {};
+}
+
+// The container's directory while it is being made: goes with this object unless it is kept.
+class Claim {
+ public:
+  static Result<Claim> make(const std::string& root, const std::string& directory) {
+    TRY(make_directories(root, 0700));
+    if (::mkdir(directory.c_str(), 0700) != 0) {
+      if (errno == EEXIST)
+        return fail(ErrorKind::conflict, "container with given ID already exists: '{}'", directory);
+      return fail(errno, "make '{}'", directory);
+    }
+    return Claim(directory);
+  }
+  Claim(Claim&& other) noexcept : directory_(std::exchange(other.directory_, {})) {}
+  Claim& operator=(Claim&&) = delete;
+  ~Claim() {
+    // What cannot be removed shows up as a container that `delete --force` takes.
+    if (!directory_.empty()) static_cast<void>(remove_tree(directory_).has_value());
+  }
+  void keep() { directory_.clear(); }
+
+ private:
+  explicit Claim(std::string directory) : directory_(std::move(directory)) {}
+  std::string directory_;
+};
+
+// The socket on which init waits. Bound by way of the directory's descriptor: a path may be longer than
+// sun_path.
+Result<UniqueFd> listen_for_start(const std::string& directory) {
+  TRY(const UniqueFd place, open_file(directory, O_PATH | O_DIRECTORY));
+  UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!socket) return fail(errno, "make a socket");
+  const sockaddr_un address = start_address(place.get());
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(socket.get(), 1) != 0)
+    return fail(errno, "listen in '{}'", directory);
+  return socket;
+}
+
+class Creation {
+ public:
+  Creation(const Options& engine, const CreateOptions& options, std::string id, std::string directory)
+      : engine_(engine), options_(options), directory_(std::move(directory)) {
+    container_.status = Status::created;
+    container_.record.id = std::move(id);
+    container_.record.bundle = options.bundle;
+  }
+
+  Result<Started> run() {
+    TRY(read_spec());
+    TRY(check_console());
+    TRY(parts_, open_spec(&spec_, options_.bundle, engine_.root));
+    spec_.mount_point = directory_;
+    container_.record.cgroup = group_path(spec_, container_.record.id);
+    TRY(const kernel::Cgroup group, make_group(spec_, container_.record.cgroup));
+    auto started = launch_in(group);
+    if (!started) static_cast<void>(group.remove().has_value());  // the first failure is the one to tell
+    return started;
+  }
+
+ private:
+  Result<void> read_spec() {
+    TRY(config_, read_file(options_.bundle + "/config.json", 16u << 20));
+    TRY(spec_, oci::parse_runtime_spec(config_));
+    if (spec_.process.args.empty())
+      return fail(ErrorKind::invalid_argument, "config.json: process.args must have the program to run");
+    TRY(preserved_, handed_down(options_.preserve_fds, &spec_.process));
+    return {};
+  }
+
+  // A terminal without a console socket is kept by the caller, who is asked by Started::console.
+  Result<void> check_console() const {
+    if (!options_.console_socket.empty() && !spec_.process.terminal)
+      return fail(ErrorKind::invalid_argument,
+                  "cannot use a console socket: process.terminal is false in config.json");
+    return {};
+  }
+
+  Result<Started> launch_in(const kernel::Cgroup& group) {
+    Record& record = container_.record;
+    TRY(const UniqueFd socket, listen_for_start(directory_));
+    const runtime::StartOptions start{.follow_parent = false,
+                                      .new_keyring = options_.new_keyring,
+                                      .pivot = options_.pivot,
+                                      .start_socket = socket.get(),
+                                      .synchronize = has_creation_hooks(spec_),
+                                      .preserved = preserved_};
+    TRY(const runtime::LaunchPlan plan, runtime::plan_container(spec_, start));
+    for (const std::string& skipped : plan.skipped) engine_.warn(skipped);
+    remember_steps(plan);
+    record.root = spec_.root_path;
+    record.program = spec_.process.args[0];
+    record.created = now_ns();
+    record.owner = ::geteuid() == 0 ? "root" : std::to_string(::geteuid());
+
+    Started started;
+    Reactions reactions;
+    reactions.console = [&](UniqueFd master) { return take_console(std::move(master), &started); };
+    reactions.waiting = [&](int pid) -> Result<void> {
+      record.pid = pid;
+      return run_creation_hooks(engine_, spec_, container_);
+    };
+    TRY(const auto handles, group.open_handles());
+    TRY(Child child, launch(plan, spec_.process.args,
+                            {.init_path = engine_.programs + kInitProgram, .group = &handles}, reactions));
+    record.pid = child.pid;
+    record.pid_start = process_start(child.pid);
+    if (auto saved = save(); !saved) {
+      end_child(child);
+      return tl::unexpected(std::move(saved.error()));
+    }
+    started.pid = child.pid;
+    started.pidfd = std::move(child.pidfd);
+    return started;
+  }
+
+  Result<void> take_console(UniqueFd master, Started* started) {
+    if (options_.console_socket.empty()) {
+      started->console = std::move(master);
+      return {};
+    }
+    return send_console(options_.console_socket, master.get());
+  }
+
+  // Init waits at await_start: what follows is explained when it is started.
+  void remember_steps(const runtime::LaunchPlan& plan) {
+    const auto waiting = std::find(plan.ops.begin(), plan.ops.end(), init::Op::await_start);
+    const auto first = static_cast<std::size_t>(waiting - plan.ops.begin()) + 1;
+    container_.record.first_step = static_cast<std::uint32_t>(first);
+    for (std::size_t i = first; i < plan.ops.size(); ++i)
+      container_.record.steps.emplace_back(static_cast<std::uint16_t>(plan.ops[i]), plan.descriptions[i]);
+  }
+
+  Result<void> save() {
+    TRY(write_file(directory_ + "/" + kConfigFile, config_, 0600));
+    TRY(write_file(directory_ + "/" + kStateFile, format_record(container_.record), 0600));
+    return write_pid_file(options_.pid_file, container_.record.pid);
+  }
+
+  const Options& engine_;
+  const CreateOptions& options_;
+  std::string directory_;
+  std::string config_;
+  oci::RuntimeSpec spec_;
+  SpecParts parts_;
+  std::vector<int> preserved_;
+  Container container_;
+};
+
+}  // namespace
+
+Result<Started> Runtime::create(const std::string& id, const CreateOptions& options) const {
+  TRY(check_id(id));
+  TRY(Claim claim, Claim::make(options_.root, directory_of(id)));
+  TRY(Started started, Creation(options_, options, id, directory_of(id)).run());
+  claim.keep();
+  return started;
+}
+
+}  // namespace fermata::bundle

@@ -1,0 +1,187 @@
+#include "bundle/launch.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "base/files.h"
+#include "init/report.h"
+#include "kernel/pidfd.h"
+#include "kernel/program.h"
+#include "monitor/child.h"
+
+namespace fermata::bundle {
+namespace {
+
+struct Received {
+  bool ended = false;
+  init::Report report = {};
+  UniqueFd descriptor;
+};
+
+Result<Received> receive(int socket) {
+  Received received;
+  iovec part = {&received.report, sizeof received.report};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  ssize_t got;
+  do got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  while (got < 0 && errno == EINTR);
+  // A connection that init had not taken when it was killed is reset.
+  if (got < 0 && errno != ECONNRESET) return fail(errno, "hear from fermata-init");
+  if (got <= 0) {
+    received.ended = true;
+    return received;
+  }
+  if (const cmsghdr* rights = CMSG_FIRSTHDR(&message);
+      rights != nullptr && rights->cmsg_type == SCM_RIGHTS && rights->cmsg_len >= CMSG_LEN(sizeof(int))) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
+    received.descriptor.reset(fd);
+  }
+  if (got != sizeof received.report) return fail(EBADMSG, "hear from fermata-init");
+  return received;
+}
+
+Result<void> go_on(int socket) {
+  const char byte = 1;
+  if (::send(socket, &byte, sizeof byte, MSG_NOSIGNAL) < 0) return fail(errno, "let fermata-init go on");
+  return {};
+}
+
+// An end without a failure is a successful execve(2), unless the process was killed before.
+Result<void> check_alive(int pid) {
+  const auto text = read_file("/proc/" + std::to_string(pid) + "/comm", 64);
+  if (text && *text == "fermata-init\n")
+    return fail(ErrorKind::failed, "the container's process was killed before it executed its program");
+  return {};
+}
+
+const char* describe(monitor::Stage stage) {
+  switch (stage) {
+    case monitor::Stage::cgroup:
+      return "enter the container's control group";
+    case monitor::Stage::namespaces:
+      return "enter the container's namespaces";
+    case monitor::Stage::init:
+      return "start fermata-init";
+    default:
+      return "make the container's first process";
+  }
+}
+
+}  // namespace
+
+Result<void> send_descriptor(int socket, int descriptor, std::string_view bytes) {
+  iovec part = {const_cast<char*>(bytes.data()), bytes.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof descriptor)] = {};
+  msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof descriptor);
+  std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+  if (::sendmsg(socket, &message, MSG_NOSIGNAL) < 0) return fail(errno, "send a descriptor");
+  return {};
+}
+
+Result<void> follow(int socket, int pid, const runtime::LaunchPlan& plan,
+                    const std::vector<std::string>& args, const Reactions& reactions) {
+  for (;;) {
+    TRY(Received received, receive(socket));
+    if (received.ended) return check_alive(pid);
+    switch (received.report.kind) {
+      case init::ReportKind::ready:
+        return {};
+      case init::ReportKind::console:
+        if (reactions.console) TRY(reactions.console(std::move(received.descriptor)));
+        break;
+      case init::ReportKind::listener:
+        if (reactions.listener) TRY(reactions.listener(std::move(received.descriptor)));
+        break;
+      case init::ReportKind::waiting:
+        if (reactions.waiting) TRY(reactions.waiting(pid));
+        TRY(go_on(socket));
+        break;
+      case init::ReportKind::started:
+        return fail(ErrorKind::failed, "fermata-init reports on a process that it was not asked to supervise");
+      case init::ReportKind::failed: {
+        const int error = received.report.error;
+        auto explained = runtime::explain_failure(plan, args, received.report.op_index, error);
+        return tl::unexpected(Error(kind_of(error), error, std::move(explained.message)));
+      }
+    }
+  }
+}
+
+void end_child(const Child& child) {
+  kernel::send_signal(child.pidfd.get(), SIGKILL);
+  siginfo_t how = {};
+  while (::waitid(P_PID, static_cast<id_t>(child.pid), &how, WEXITED) != 0 && errno == EINTR) {
+  }
+}
+
+Result<std::optional<siginfo_t>> wait_child(const Child& child, int milliseconds) {
+  pollfd end = {.fd = child.pidfd.get(), .events = POLLIN, .revents = 0};
+  int ready;
+  do ready = ::poll(&end, 1, milliseconds);
+  while (ready < 0 && errno == EINTR && milliseconds < 0);
+  if (ready < 0 && errno != EINTR) return fail(errno, "wait for a process");
+  if (ready <= 0) return std::nullopt;
+  siginfo_t how = {};
+  if (::waitid(P_PID, static_cast<id_t>(child.pid), &how, WEXITED) != 0)
+    return fail(errno, "wait for a process");
+  return how;
+}
+
+Result<Child> launch(const runtime::LaunchPlan& plan, const std::vector<std::string>& args,
+                     const Birthplace& place, const Reactions& reactions) {
+  if (plan.slots.size() > monitor::kMaxFds)
+    return fail(ErrorKind::unsupported,
+                "{} mounts, namespaces and descriptors are too many for one container", plan.slots.size());
+  TRY(const UniqueFd init, kernel::open_program(place.init_path));
+  TRY(const UniqueFd bytes, memory_file("plan", plan.bytes));
+  int pair[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return fail(errno, "make a socket");
+  const UniqueFd ours(pair[0]);
+  UniqueFd theirs(pair[1]);
+
+  monitor::ChildPlan child;
+  for (int stream = 0; stream < 3; ++stream)
+    child.fds[stream] = place.streams[static_cast<std::size_t>(stream)];
+  child.fds[3] = theirs.get();
+  child.fds[4] = bytes.get();
+  child.fd_count = 5;
+  for (const int slot : plan.slots) child.fds[child.fd_count++] = slot;
+  child.program = init.get();
+  child.pid_namespace = plan.pid_namespace;
+  child.new_pid = plan.new_pid_namespace;
+  if (place.group != nullptr) {
+    child.cgroup_v2 = place.group->v2.get();
+    for (const UniqueFd& procs : place.group->v1_procs) child.v1_procs[child.v1_count++] = procs.get();
+  }
+  int pidfd = -1;
+  const int pid = monitor::start_child(child, pidfd);
+  if (pid == 0) return fail(child.error, "cannot {}", describe(child.stage));
+  theirs.reset();
+  Child result{.pid = pid, .pidfd = UniqueFd(pidfd)};
+  if (auto followed = follow(ours.get(), pid, plan, args, reactions); !followed) {
+    end_child(result);
+    return tl::unexpected(std::move(followed.error()));
+  }
+  return result;
+}
+
+}  // namespace fermata::bundle

@@ -1,0 +1,249 @@
+// Start, signals and the end; and what the kernel knows of a container.
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+
+#include "base/file_lock.h"
+#include "base/files.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "bundle/descriptors.h"
+#include "bundle/entry.h"
+#include "bundle/hooks.h"
+#include "bundle/launch.h"
+#include "bundle/listener.h"
+#include "bundle/runtime.h"
+#include "kernel/pidfd.h"
+#include "oci/runtime_document.h"
+
+namespace fermata::bundle {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr auto kKillPatience = milliseconds(10'000);
+
+// Whether the recorded process lives; a zombie does not.
+bool lives(const Record& record) {
+  const auto stat = read_file(fmt::format("/proc/{}/stat", record.pid), 4096);
+  if (!stat || record.pid <= 0) return false;
+  const auto name_end = stat->rfind(')');
+  if (name_end == std::string::npos || name_end + 2 >= stat->size()) return false;
+  const char state = (*stat)[name_end + 2];
+  return state != 'Z' && state != 'X' && process_start(record.pid) == record.pid_start;
+}
+
+Result<kernel::Cgroup> open_group(const Record& record) {
+  TRY(const auto mounts, kernel::CgroupMounts::detect());
+  return kernel::Cgroup::open(mounts, record.cgroup);
+}
+
+Result<Status> status_of(const Record& record, const std::string& directory) {
+  if (!lives(record)) return Status::stopped;
+  TRY(const auto group, open_group(record));
+  if (group.frozen()) return Status::paused;
+  const std::string socket = directory + "/" + kStartSocket;
+  return ::access(socket.c_str(), F_OK) == 0 ? Status::created : Status::running;
+}
+
+Result<UniqueFd> connect_for_start(const std::string& directory) {
+  TRY(const UniqueFd place, open_file(directory, O_PATH | O_DIRECTORY));
+  UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!socket) return fail(errno, "make a socket");
+  const sockaddr_un address = start_address(place.get());
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return fail(errno, "reach the container's process, which waits for its start");
+  return socket;
+}
+
+// What is left of the plan, at the numbers that init knows its operations by.
+runtime::LaunchPlan remaining_plan(const Record& record) {
+  runtime::LaunchPlan plan;
+  plan.ops.resize(record.first_step);
+  plan.descriptions.resize(record.first_step);
+  for (const auto& [op, description] : record.steps) {
+    plan.ops.push_back(static_cast<init::Op>(op));
+    plan.descriptions.push_back(description);
+  }
+  return plan;
+}
+
+// A PID namespace of its own ends with its first process; without one, the group knows who belongs to it.
+bool has_own_pid_namespace(const oci::RuntimeSpec& spec) {
+  return std::any_of(spec.namespaces.begin(), spec.namespaces.end(), [](const oci::Namespace& one) {
+    return one.type == oci::Namespace::Type::pid && one.path.empty();
+  });
+}
+
+Result<void> end_everything(const kernel::Cgroup& group, const Record& record) {
+  if (!group.exists()) return {};
+  TRY(group.kill_all());
+  TRY(const bool empty, group.wait_empty(kKillPatience));
+  if (!empty)
+    return fail(ErrorKind::unavailable, "processes of container {} do not end: they sleep uninterruptibly",
+                record.id);
+  return {};
+}
+
+}  // namespace
+
+Result<Container> Runtime::find(const std::string& id) const {
+  const auto text = read_file(directory_of(id) + "/" + kStateFile, 16u << 20);
+  if (!text && text.error().error_number() == ENOENT)
+    return fail(ErrorKind::not_found, "container \"{}\" does not exist", id);
+  if (!text) return tl::unexpected(text.error());
+  Container container;
+  auto record = parse_record(*text);
+  if (!record) return fail_with(std::move(record.error()), fmt::format("container '{}'", id));
+  container.record = std::move(*record);
+  TRY(container.status, status_of(container.record, directory_of(id)));
+  return container;
+}
+
+Result<std::vector<Container>> Runtime::list() const {
+  std::vector<Container> found;
+  struct CloseDir {
+    void operator()(DIR* dir) const { ::closedir(dir); }
+  };
+  const std::unique_ptr<DIR, CloseDir> dir(::opendir(options_.root.c_str()));
+  if (!dir) {
+    if (errno == ENOENT) return found;
+    return fail(errno, "read '{}'", options_.root);
+  }
+  while (const dirent* entry = ::readdir(dir.get())) {
+    if (entry->d_name[0] == '.') continue;
+    auto container = find(entry->d_name);
+    // Being made, or removed meanwhile.
+    if (!container && container.error().kind() == ErrorKind::not_found) continue;
+    if (!container) return tl::unexpected(std::move(container.error()));
+    found.push_back(std::move(*container));
+  }
+  std::sort(found.begin(), found.end(),
+            [](const Container& a, const Container& b) { return a.record.id < b.record.id; });
+  return found;
+}
+
+Result<oci::RuntimeSpec> Runtime::spec(const Container& container) const {
+  TRY(const std::string text, read_file(directory_of(container.record.id) + "/" + kConfigFile, 16u << 20));
+  return oci::parse_runtime_spec(text);
+}
+
+Result<kernel::Cgroup> Runtime::group(const Container& container) const {
+  return open_group(container.record);
+}
+
+Result<std::vector<int>> Runtime::processes(const std::string& id) const {
+  TRY(const Container container, find(id));
+  TRY(const auto group, open_group(container.record));
+  return group.processes();
+}
+
+Result<void> Runtime::start(const std::string& id) const {
+  TRY(Container container, find(id));
+  TRY(const FileLock lock, FileLock::acquire(directory_of(id) + "/" + kLockFile));
+  TRY(container, find(id));
+  if (container.status == Status::stopped)
+    return fail(ErrorKind::conflict, "cannot start a container that has stopped");
+  if (container.status != Status::created)
+    return fail(ErrorKind::conflict, "cannot start an already running container");
+  const Record& record = container.record;
+  TRY(const oci::RuntimeSpec spec, this->spec(container));
+  TRY(run_start_hooks(options_, spec, container));
+  TRY(const UniqueFd socket, connect_for_start(directory_of(id)));
+  Reactions reactions;
+  reactions.listener = [&](UniqueFd listener) {
+    return send_listener(spec.seccomp, container, spec.annotations, record.pid, listener.get());
+  };
+  TRY(follow(socket.get(), record.pid, remaining_plan(record), {record.program}, reactions));
+  const std::string path = directory_of(id) + "/" + kStartSocket;
+  if (::unlink(path.c_str()) != 0) return fail(errno, "remove '{}'", path);
+  container.status = Status::running;
+  auto after =
+      run_hooks(spec.hooks.poststart, "poststart",
+                state_document(container, name_of(container.status), spec.annotations), start_hook_here);
+  if (after) return {};
+  TRY(const auto group, open_group(record));
+  TRY(end_everything(group, record));
+  return after;
+}
+
+Result<void> Runtime::kill(const std::string& id, int signal, bool all) const {
+  TRY(const Container container, find(id));
+  TRY(const auto group, open_group(container.record));
+  TRY(const oci::RuntimeSpec spec, this->spec(container));
+  // Nobody but its group knows all processes of a container without a PID namespace of its own.
+  if (signal == SIGKILL && (all || !has_own_pid_namespace(spec)))
+    return end_everything(group, container.record);
+  if (all) {
+    TRY(const auto members, group.processes());
+    for (const int pid : members) {
+      const UniqueFd member = kernel::open_pidfd(pid);
+      if (member) kernel::send_signal(member.get(), signal);
+    }
+    return {};
+  }
+  if (container.status == Status::stopped) return fail(ErrorKind::not_found, "container not running");
+  const UniqueFd process = kernel::open_pidfd(container.record.pid);
+  if (!process || process_start(container.record.pid) != container.record.pid_start)
+    return fail(ErrorKind::not_found, "container not running");
+  if (kernel::send_signal(process.get(), signal) != 0)
+    return fail(errno, "send signal {} to container {}", signal, id);
+  // What is frozen dies when it is thawed.
+  if (signal == SIGKILL && container.status == Status::paused) return group.freeze(false);
+  return {};
+}
+
+Result<void> Runtime::remove(const std::string& id, bool force) const {
+  if (auto found = find(id); !found) {
+    // What was begun and never became a container is taken by force.
+    if (found.error().kind() == ErrorKind::not_found && force) return remove_tree(directory_of(id));
+    return tl::unexpected(std::move(found.error()));
+  }
+  TRY(const FileLock lock, FileLock::acquire(directory_of(id) + "/" + kLockFile));
+  const auto found = find(id);
+  if (!found) {  // somebody else was faster
+    if (found.error().kind() == ErrorKind::not_found && force) return {};
+    return tl::unexpected(found.error());
+  }
+  const Container& container = *found;
+  if (!force && (container.status == Status::running || container.status == Status::paused))
+    return fail(ErrorKind::conflict, "cannot delete container {} that is not stopped: {}", id,
+                name_of(container.status));
+  TRY(const auto group, open_group(container.record));
+  TRY(end_everything(group, container.record));
+  TRY(group.remove());
+  TRY(const oci::RuntimeSpec spec, this->spec(container));
+  Container stopped = container;
+  stopped.status = Status::stopped;
+  for (const Error& error :
+       run_all_hooks(spec.hooks.poststop, "poststop",
+                     state_document(stopped, name_of(Status::stopped), spec.annotations)))
+    options_.warn(error.message());
+  return remove_tree(directory_of(id));
+}
+
+Result<void> Runtime::pause(const std::string& id) const {
+  TRY(const Container container, find(id));
+  if (container.status != Status::running && container.status != Status::created)
+    return fail(ErrorKind::conflict, "container not running or created: {}", name_of(container.status));
+  TRY(const auto group, open_group(container.record));
+  return group.freeze(true);
+}
+
+Result<void> Runtime::resume(const std::string& id) const {
+  TRY(const Container container, find(id));
+  if (container.status != Status::paused) return fail(ErrorKind::conflict, "container not paused");
+  TRY(const auto group, open_group(container.record));
+  return group.freeze(false);
+}
+
+}  // namespace fermata::bundle

@@ -1,0 +1,76 @@
+#include "bundle/spec_parts.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "runtime/defaults.h"
+#include "runtime/mount_trees.h"
+
+namespace fermata::bundle {
+namespace {
+
+Result<void> open_namespaces(oci::RuntimeSpec* spec, SpecParts* parts) {
+  for (oci::Namespace& wanted : spec->namespaces) {
+    UniqueFd fd;
+    if (!wanted.path.empty()) {
+      auto opened = open_file(wanted.path, O_RDONLY);
+      if (!opened) return fail_with(std::move(opened.error()), "linux.namespaces");
+      fd = std::move(*opened);
+    } else if (wanted.type == oci::Namespace::Type::user) {
+      TRY(fd, runtime::make_user_namespace(*spec));
+    } else {
+      continue;
+    }
+    wanted.fd = fd.get();
+    parts->kept.push_back(std::move(fd));
+  }
+  return {};
+}
+
+Result<void> check_root(oci::RuntimeSpec* spec, const std::string& bundle) {
+  if (spec->root_path.empty()) return fail(ErrorKind::invalid_argument, "config.json: root.path is missing");
+  if (spec->root_path[0] != '/') spec->root_path = bundle + "/" + spec->root_path;
+  struct stat info = {};
+  if (::stat(spec->root_path.c_str(), &info) != 0) return fail(errno, "root.path '{}'", spec->root_path);
+  if (!S_ISDIR(info.st_mode)) return fail(ENOTDIR, "root.path '{}'", spec->root_path);
+  return {};
+}
+
+// config-linux.md, "Default Devices".
+void add_default_devices(oci::RuntimeSpec* spec) {
+  for (oci::Device& device : runtime::default_devices()) {
+    const bool given = std::any_of(spec->devices.begin(), spec->devices.end(),
+                                   [&](const oci::Device& other) { return other.path == device.path; });
+    if (!given) spec->devices.push_back(std::move(device));
+  }
+}
+
+}  // namespace
+
+Result<UniqueFd> open_filter(const oci::RuntimeSpec& spec, const oci::Process& process,
+                             const std::string& root) {
+  if (spec.seccomp.empty()) return UniqueFd();
+  static_cast<void>(root);
+  auto program = runtime::seccomp_from_profile(spec.seccomp, process.capabilities.bounding);
+  if (!program) return fail_with(std::move(program.error()), "linux.seccomp");
+  return program;
+}
+
+Result<SpecParts> open_spec(oci::RuntimeSpec* spec, const std::string& bundle, const std::string& root) {
+  SpecParts parts;
+  TRY(check_root(spec, bundle));
+  TRY(open_namespaces(spec, &parts));
+  TRY(runtime::PreparedMounts mounts, runtime::open_mounts(spec, bundle));
+  for (UniqueFd& fd : mounts.descriptors) parts.kept.push_back(std::move(fd));
+  add_default_devices(spec);
+  TRY(UniqueFd filter, open_filter(*spec, spec->process, root));
+  spec->seccomp_program = filter.get();
+  parts.kept.push_back(std::move(filter));
+  return parts;
+}
+
+}  // namespace fermata::bundle
