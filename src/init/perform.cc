@@ -70,6 +70,7 @@ bool is_optional(const OpView& op) {
     case Op::write_kernel_file:
     case Op::set_oom_score_adj:
     case Op::new_session_keyring:
+    case Op::set_cpu_affinity:
       return (op.flags() & kOptional) != 0;
     default:
       return false;

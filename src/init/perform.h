@@ -4,6 +4,7 @@
 // errno.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "base/core/unique_fd.h"
@@ -33,6 +34,7 @@ void perform_plan();
 inline int slot_fd(const OpView& op) { return kFirstSlotFd + op.slot(); }
 
 // perform_namespaces.cc
+int write_proc_file(const char* path, const void* value, std::size_t size);  // EXDEV: not a procfs's
 int perform_join_namespace(const OpView& op);
 int perform_unshare(const OpView& op);
 int perform_set_hostname(const OpView& op);

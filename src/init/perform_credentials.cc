@@ -12,6 +12,7 @@
 #include <cerrno>
 
 #include "init/perform.h"
+#include "init/reporter.h"
 #include "kernel/core/raw.h"
 
 namespace fermata::init {
@@ -71,9 +72,10 @@ void give_streams(std::uint32_t uid) {
   }
 }
 
-int set_ids(const Credentials& wanted, const std::uint32_t* groups) {
-  if (const long error = call(SYS_setgroups, wanted.group_count, groups); error < 0)
-    return static_cast<int>(-error);
+int set_ids(const Credentials& wanted, const std::uint32_t* groups, bool keep_groups) {
+  const long grouped = call(SYS_setgroups, wanted.group_count, groups);
+  const bool denied = grouped == -EPERM && keep_groups && wanted.group_count == 0;
+  if (grouped < 0 && !denied) return static_cast<int>(-grouped);
   if (const long error = call(SYS_setresgid, wanted.gid, wanted.gid, wanted.gid); error < 0)
     return static_cast<int>(-error);
   if (wanted.uid == 0) return outcome(call(SYS_setresuid, 0, 0, 0));
@@ -111,7 +113,7 @@ int perform_set_credentials(Stage& stage, const OpView& op) {
   const auto* groups = reinterpret_cast<const std::uint32_t*>(op.data() + sizeof wanted);
   if (wanted.uid != 0) give_streams(wanted.uid);
   if (const int error = drop_bounding(wanted.bounding); error != 0) return error;
-  if (const int error = set_ids(wanted, groups); error != 0) return error;
+  if (const int error = set_ids(wanted, groups, (op.flags() & kKeepGroups) != 0); error != 0) return error;
   if (const int error = set_capabilities(wanted); error != 0) return error;
   return raise_ambient(wanted.ambient);
 }
@@ -124,7 +126,11 @@ int perform_load_seccomp(const OpView& op) {
   sock_fprog program = {};
   program.len = static_cast<unsigned short>(count);
   program.filter = reinterpret_cast<sock_filter*>(const_cast<unsigned char*>(op.data()));
-  return outcome(call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, op.flags(), &program));
+  const long loaded = call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, op.flags(), &program);
+  if (loaded < 0 || (op.flags() & SECCOMP_FILTER_FLAG_NEW_LISTENER) == 0) return outcome(loaded);
+  // Nobody answers notifications until it has arrived: sendmsg(2) must not be one. seccomp_unotify(2).
+  const UniqueFd listener(static_cast<int>(loaded));
+  return send_report({ReportKind::listener, 0, 0}, listener.get());
 }
 
 int perform_new_session_keyring() { return outcome(call(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr)); }

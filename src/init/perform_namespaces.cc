@@ -22,6 +22,8 @@ std::uint32_t length(const char* text) {
   return size;
 }
 
+}  // namespace
+
 int write_proc_file(const char* path, const void* value, std::size_t size) {
   const UniqueFd fd(static_cast<int>(call(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC)));
   if (!fd) return -fd.get();
@@ -30,8 +32,6 @@ int write_proc_file(const char* path, const void* value, std::size_t size) {
   if (info.f_type != PROC_SUPER_MAGIC) return EXDEV;
   return outcome(call(SYS_write, fd.get(), value, size));
 }
-
-}  // namespace
 
 int perform_join_namespace(const OpView& op) { return outcome(call(SYS_setns, slot_fd(op), op.flags())); }
 

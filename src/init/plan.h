@@ -79,9 +79,9 @@ enum class Op : std::uint16_t {
                          // Only execute and what reports may follow
   enter_time_namespace,  // data: what goes to /proc/self/timens_offsets. time_namespaces(7)
   set_personality,       // a: personality(2)
-  set_scheduler,         // data: struct sched_attr. sched_setattr(2)
+  set_scheduler,         // data: SchedulerAttributes. sched_setattr(2)
   set_io_priority,       // a: ioprio_set(2), of this process
-  set_cpu_affinity,      // data: the mask of sched_setaffinity(2)
+  set_cpu_affinity,      // data: the mask of sched_setaffinity(2); flags: kOptional
   set_memory_policy,     // a: the mode with its flags; data: the mask of nodes. set_mempolicy(2)
 };
 
@@ -120,6 +120,16 @@ struct OpHeader {
   std::uint32_t strings_size;  // all strings with their NULs, unpadded
 };
 static_assert(sizeof(PlanHeader) == 16 && sizeof(OpHeader) == 40);
+
+// struct sched_attr as of Linux 3.14, whose header (linux/sched/types.h) clashes with libc's.
+struct SchedulerAttributes {
+  std::uint32_t size;  // of this
+  std::uint32_t policy;
+  std::uint64_t flags;
+  std::int32_t nice;
+  std::uint32_t priority;
+  std::uint64_t runtime, deadline, period;  // ns
+};
 
 // Capability sets are bit masks by capability number; capabilities(7).
 struct Credentials {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,10 +35,12 @@ void fail_in(ChildPlan& plan, Stage stage) {
   ::_exit(125);
 }
 
-void run_child(void* argument) {
-  auto& plan = *static_cast<ChildPlan*>(argument);
+void enter_cgroups(ChildPlan& plan) {
   for (std::uint32_t i = 0; i < plan.v1_count; ++i)
     if (::write(plan.v1_procs[i], "0", 1) < 0) fail_in(plan, Stage::cgroup);
+}
+
+void become_init(ChildPlan& plan) {
   if (!arrange_descriptors(plan)) fail_in(plan, Stage::clone);
   restore_inherited_state();
   char name[] = "fermata-init";
@@ -47,14 +50,91 @@ void run_child(void* argument) {
   fail_in(plan, Stage::init);
 }
 
+void run_child(void* argument) {
+  auto& plan = *static_cast<ChildPlan*>(argument);
+  enter_cgroups(plan);
+  become_init(plan);
+}
+
 int own_pid_namespace() {
   static const int fd = ::open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
   return fd;
 }
 
-}  // namespace
+// Shared with the child of a user namespace's.
+struct Mapped {
+  ChildPlan* plan;
+  int pid = 0;
+  int pidfd = -1;
+};
 
-int start_child(ChildPlan& plan, int& pidfd) {
+alignas(64) unsigned char mapped_stack[16 * 1024];
+
+void run_mapped(void* argument) { become_init(*static_cast<Mapped*>(argument)->plan); }
+
+// Its own descriptors are ours (CLONE_FILES), so that the pidfd of the second child is.
+void run_first(void* argument) {
+  auto& mapped = *static_cast<Mapped*>(argument);
+  ChildPlan& plan = *mapped.plan;
+  enter_cgroups(plan);
+  // Here and not in the parent: then the number of the second child is counted in the parent's PID namespace.
+  if (plan.pid_namespace >= 0 && ::setns(plan.pid_namespace, CLONE_NEWPID) != 0)
+    fail_in(plan, Stage::namespaces);
+  for (std::uint32_t i = 0; i < plan.joined_count; ++i)
+    if (::setns(plan.joined[i], 0) != 0) fail_in(plan, Stage::namespaces);
+  // The memory is our parent's: nobody in the namespace may trace the one who shows it there.
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || ::setns(plan.user_namespace, CLONE_NEWUSER) != 0)
+    fail_in(plan, Stage::namespaces);
+  // By number: libc's own would act upon our parent's threads. EPERM: denied in this namespace; its owner may
+  // keep the groups then. user_namespaces(7).
+  if (::syscall(SYS_setgroups, 0, nullptr) != 0 && errno != EPERM) fail_in(plan, Stage::namespaces);
+  if (::syscall(SYS_setresgid, 0, 0, 0) != 0 || ::syscall(SYS_setresuid, 0, 0, 0) != 0)
+    fail_in(plan, Stage::namespaces);
+  const int pid =
+      spawn({.flags = CLONE_PARENT | (plan.new_pid ? static_cast<std::uint64_t>(CLONE_NEWPID) : 0),
+             .run = run_mapped,
+             .argument = &mapped,
+             .pidfd = &mapped.pidfd,
+             .stack = mapped_stack,
+             .stack_size = sizeof mapped_stack});
+  if (pid < 0) {
+    errno = -pid;
+    fail_in(plan, Stage::clone);
+  }
+  mapped.pid = pid;
+  ::_exit(0);
+}
+
+void reap(int pid) {
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+int fail_clone(ChildPlan& plan, int error) {
+  plan.error = error;
+  plan.stage = Stage::clone;
+  return 0;
+}
+
+int start_mapped_child(ChildPlan& plan, int& pidfd) {
+  Mapped mapped = {.plan = &plan};
+  const int dumpable = ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+  const int first =
+      spawn({.flags = CLONE_FILES, .cgroup = plan.cgroup_v2, .run = run_first, .argument = &mapped});
+  if (first < 0) return fail_clone(plan, -first);
+  // A change of credentials takes it from all who share the memory.
+  if (dumpable == 1) ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  reap(first);
+  pidfd = mapped.pidfd;
+  if (plan.error == 0 && mapped.pid > 0) return mapped.pid;
+  if (mapped.pid > 0) reap(mapped.pid);
+  if (pidfd >= 0) ::close(pidfd);
+  pidfd = -1;
+  // Killed in between, by the kernel for want of memory perhaps.
+  return plan.error == 0 ? fail_clone(plan, ECHILD) : 0;
+}
+
+int start_plain_child(ChildPlan& plan, int& pidfd) {
   const int own = plan.pid_namespace >= 0 ? own_pid_namespace() : -1;
   // For children only: a process stays in its own PID namespace for life. pid_namespaces(7).
   if (plan.pid_namespace >= 0 && (own < 0 || ::setns(plan.pid_namespace, CLONE_NEWPID) != 0)) {
@@ -68,17 +148,18 @@ int start_child(ChildPlan& plan, int& pidfd) {
                          .argument = &plan,
                          .pidfd = &pidfd});
   if (own >= 0) ::setns(own, CLONE_NEWPID);
-  if (pid < 0) {
-    plan.error = -pid;
-    plan.stage = Stage::clone;
-    return 0;
-  }
+  if (pid < 0) return fail_clone(plan, -pid);
   if (plan.error == 0) return pid;
-  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  reap(pid);
   ::close(pidfd);
   pidfd = -1;
   return 0;
+}
+
+}  // namespace
+
+int start_child(ChildPlan& plan, int& pidfd) {
+  return plan.user_namespace >= 0 ? start_mapped_child(plan, pidfd) : start_plain_child(plan, pidfd);
 }
 
 }  // namespace fermata::monitor

@@ -15,6 +15,13 @@ struct ChildPlan {
   int program = -1;
   int pid_namespace = -1;
   bool new_pid = false;
+  // The user namespace that the child is born in, as its user 0, so that it owns the new PID namespace too;
+  // the child is a grandchild then, as far as it concerns anybody but the kernel.
+  int user_namespace = -1;
+  // Other namespaces, joined before: those of the host would not let a mapped user in. Of any type but mount
+  // and time.
+  const int* joined = nullptr;
+  std::uint32_t joined_count = 0;
   int cgroup_v2 = -1;
   int v1_procs[kMaxFds];
   std::uint32_t v1_count = 0;

@@ -63,7 +63,8 @@ long clone_and_run(clone_args* arguments, void (*run)(void*), void* argument) {
 long start(const Spawn& what) {
   clone_args arguments = {};
   arguments.flags = what.flags | CLONE_VM | CLONE_VFORK;
-  arguments.exit_signal = SIGCHLD;
+  // A sibling of ours tells our parent the way that we would; clone(2).
+  arguments.exit_signal = (what.flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD;
   arguments.stack = reinterpret_cast<std::uint64_t>(what.stack != nullptr ? what.stack : child_stack);
   arguments.stack_size = what.stack != nullptr ? what.stack_size : sizeof child_stack;
   if (what.pidfd != nullptr) {

@@ -9,10 +9,11 @@
 
 #include <memory>
 
+#include "base/file_lock.h"
 #include "base/files.h"
 #include "base/text.h"
-#include "kernel/mounts.h"
 #include "kernel/copy_tree.h"
+#include "kernel/mounts.h"
 
 namespace fermata::pod {
 namespace {

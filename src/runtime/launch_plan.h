@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "init/plan.h"
 #include "oci/runtime_spec.h"
 
 namespace fermata::runtime {
@@ -15,10 +16,12 @@ struct LaunchPlan {
   std::string bytes;  // init/plan.h
   std::vector<int> slots;
   std::vector<std::string> descriptions;  // per operation, for messages: "mount proc at '/proc'"
+  std::vector<init::Op> ops;              // per operation
   std::vector<std::string> skipped;       // what was asked and left out, with the reason (a warning each)
   bool new_pid_namespace = false;         // to be made by the monitor (CLONE_NEWPID)
   int pid_namespace = -1;                 // or joined by it before the clone
   int user_namespace = -1;                // joined by the child first of all: it owns the others
+  std::vector<int> joined_namespaces;     // joined before that one, for it need not own them
 };
 
 // How the first process is started, beside what its specification says.
@@ -32,6 +35,9 @@ struct StartOptions {
   // Init waits once (Report::waiting) when its namespaces and mounts are made, before it leaves the host's
   // file system: for hooks.
   bool synchronize = false;
+  // Of the kernel or of us: kernel::own_bounding_set(). What a specification asks for beyond is left out.
+  std::uint64_t grantable_capabilities = ~std::uint64_t{0};
+  std::string program;         // the file to execute, instead of those that args[0] may stand for
   std::vector<int> preserved;  // borrowed; descriptors 3, 4, ... of the process
 };
 // The first process of a container. Descriptors that the specification names by path (namespaces) are in the
@@ -49,6 +55,9 @@ struct ExecTarget {
 // Of `options`, what is about a root or a start does not apply.
 Result<LaunchPlan> plan_exec(const oci::Process& process, const ExecTarget& target, int seccomp_program,
                              const StartOptions& options = {});
+
+// A program of the host's in a container's namespaces, with all privileges: a createContainer hook.
+Result<LaunchPlan> plan_hook(const oci::Hook& hook, const ExecTarget& target);
 
 // How a failed operation reads to the user: exit code (126, 127, 125) and message, docker's words where
 // docker has some: `exec: "foo": executable file not found in $PATH`, `exec: "/etc/passwd": permission

@@ -32,6 +32,9 @@ class PlanBuilder {
   void preserve(const std::vector<int>& fds);
   void skip(std::string reason) { plan_.skipped.push_back(std::move(reason)); }
   void set_pid_namespace(bool make, int join);
+  void set_user_namespace(int join) { plan_.user_namespace = join; }
+  // By the child, before its user namespace.
+  void join_early(int fd) { plan_.joined_namespaces.push_back(fd); }
   // The plan. Fails when a string held a NUL, which no C string can, or when the plan is too large.
   Result<LaunchPlan> finish() &&;
 

@@ -131,11 +131,6 @@ void plan_tree(const oci::Mount& mount, const std::string& destination, PlanBuil
             fmt::format("mount '{}' at '{}'", mount.source, destination));
 }
 
-bool has_user_namespace(const oci::RuntimeSpec& spec) {
-  return std::any_of(spec.namespaces.begin(), spec.namespaces.end(),
-                     [](const oci::Namespace& one) { return one.type == oci::Namespace::Type::user; });
-}
-
 bool maps_group(const oci::RuntimeSpec& spec, std::uint64_t gid) {
   return std::any_of(spec.gid_mappings.begin(), spec.gid_mappings.end(), [&](const oci::IdMapping& mapping) {
     return gid >= mapping.container_id && gid - mapping.container_id < mapping.size;
@@ -290,6 +285,11 @@ Result<void> plan_covers(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
 }
 
 }  // namespace
+
+bool has_user_namespace(const oci::RuntimeSpec& spec) {
+  return std::any_of(spec.namespaces.begin(), spec.namespaces.end(),
+                     [](const oci::Namespace& one) { return one.type == oci::Namespace::Type::user; });
+}
 
 Result<void> plan_root(const oci::RuntimeSpec& spec, const StartOptions& options, PlanBuilder* plan) {
   const std::uint32_t propagation =

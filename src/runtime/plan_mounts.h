@@ -8,6 +8,7 @@
 
 namespace fermata::runtime {
 
+bool has_user_namespace(const oci::RuntimeSpec& spec);
 // The root, from set_propagation to where "in the root" has a meaning.
 Result<void> plan_root(const oci::RuntimeSpec& spec, const StartOptions& options, PlanBuilder* plan);
 // Everything in it, to pivot_root and the read-only remount.

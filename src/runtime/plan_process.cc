@@ -10,6 +10,8 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -64,21 +66,44 @@ Result<void> plan_rlimits(const oci::Process& process, PlanBuilder* plan) {
   return {};
 }
 
-Result<void> plan_credentials(const oci::Process& process, PlanBuilder* plan) {
+// The bits of a set. What this kernel does not know, or this host cannot give, is left out, as the specification asks:
+// a document is written for many hosts.
+std::uint64_t grantable(const std::vector<std::string>& names, const StartOptions& options,
+                        std::set<std::string>* left_out) {
+  std::uint64_t mask = 0;
+  for (const std::string& name : names) {
+    const auto number = kernel::capability_number(name);
+    const std::uint64_t bit = number ? std::uint64_t{1} << *number : 0;
+    if ((bit & options.grantable_capabilities) == 0) left_out->insert(name);
+    mask |= bit & options.grantable_capabilities;
+  }
+  return mask;
+}
+
+Result<void> plan_credentials(const oci::Process& process, const ProcessPlace& place,
+                              const StartOptions& options, PlanBuilder* plan) {
   init::Credentials credentials = {};
   credentials.uid = process.user.uid;
   credentials.gid = process.user.gid;
   credentials.umask = process.user.umask.value_or(0xffffffff);
   credentials.group_count = static_cast<std::uint32_t>(process.user.additional_gids.size());
   const oci::Capabilities& sets = process.capabilities;
-  TRY(credentials.bounding, kernel::capability_mask(sets.bounding));
-  TRY(credentials.effective, kernel::capability_mask(sets.effective));
-  TRY(credentials.permitted, kernel::capability_mask(sets.permitted));
-  TRY(credentials.inheritable, kernel::capability_mask(sets.inheritable));
-  TRY(credentials.ambient, kernel::capability_mask(sets.ambient));
+  std::set<std::string> left_out;
+  credentials.bounding = grantable(sets.bounding, options, &left_out);
+  credentials.effective = grantable(sets.effective, options, &left_out);
+  credentials.permitted = grantable(sets.permitted, options, &left_out);
+  credentials.inheritable = grantable(sets.inheritable, options, &left_out);
+  credentials.ambient = grantable(sets.ambient, options, &left_out);
+  for (const std::string& name : left_out)
+    plan->skip(fmt::format("capability {}: this host does not have it to give", name));
+  // capabilities(7): ambient is only what is permitted and inheritable.
+  const std::uint64_t possible = credentials.permitted & credentials.inheritable;
+  for (const std::string& name : kernel::capability_list(credentials.ambient & ~possible))
+    plan->skip(fmt::format("ambient capability {}: it is not both permitted and inheritable", name));
+  credentials.ambient &= possible;
   std::string data = bytes_of(credentials);
   for (const std::uint32_t gid : process.user.additional_gids) data += bytes_of(gid);
-  plan->add({.op = Op::set_credentials, .data = std::move(data)},
+  plan->add({.op = Op::set_credentials, .flags = place.mapped ? init::kKeepGroups : 0, .data = std::move(data)},
             fmt::format("become user {}:{} with its capabilities", process.user.uid, process.user.gid));
   return {};
 }
@@ -110,9 +135,10 @@ std::string_view search_path(const oci::Process& process) {
 }
 
 // The files that the command may stand for, in the order in which they are tried.
-Result<std::vector<std::string>> candidates_of(const oci::Process& process) {
+Result<std::vector<std::string>> candidates_of(const oci::Process& process, const std::string& chosen) {
   if (process.args.empty() || process.args[0].empty())
     return fail(ErrorKind::invalid_argument, "no command specified");
+  if (!chosen.empty()) return std::vector<std::string>{chosen};
   const std::string& program = process.args[0];
   if (program.find('/') != std::string::npos) return std::vector<std::string>{program};
   std::vector<std::string> candidates;
@@ -120,6 +146,15 @@ Result<std::vector<std::string>> candidates_of(const oci::Process& process) {
     candidates.push_back(fmt::format("{}/{}", directory.empty() ? "." : directory, program));
   return candidates;
 }
+
+void plan_terminal(const oci::Process& process, std::uint32_t flags, PlanBuilder* plan) {
+  plan->add({.op = Op::new_session}, "start a session");
+  if (!process.terminal) return;
+  plan->add({.op = Op::open_console, .flags = flags, .a = process.console_rows, .b = process.console_columns},
+            "open the container's terminal");
+}
+
+}  // namespace
 
 void plan_execute(const oci::Process& process, std::vector<std::string> candidates, PlanBuilder* plan) {
   PlannedOp op = {.op = Op::execute};
@@ -131,15 +166,6 @@ void plan_execute(const oci::Process& process, std::vector<std::string> candidat
   op.data.resize((process.args.size() + process.env.size() + 2) * sizeof(char*));
   plan->add(op, fmt::format("execute '{}'", process.args[0]));
 }
-
-void plan_terminal(const oci::Process& process, std::uint32_t flags, PlanBuilder* plan) {
-  plan->add({.op = Op::new_session}, "start a session");
-  if (!process.terminal) return;
-  plan->add({.op = Op::open_console, .flags = flags, .a = process.console_rows, .b = process.console_columns},
-            "open the container's terminal");
-}
-
-}  // namespace
 
 void plan_oom_score(const oci::Process& process, PlanBuilder* plan) {
   if (!process.oom_score_adj) return;
@@ -154,7 +180,7 @@ void plan_oom_score(const oci::Process& process, PlanBuilder* plan) {
 // follows it do.
 Result<void> plan_process(const oci::Process& process, const ProcessPlace& place, const StartOptions& options,
                           PlanBuilder* plan) {
-  TRY(auto candidates, candidates_of(process));
+  TRY(auto candidates, candidates_of(process, options.program));
   if (options.new_keyring)
     plan->add({.op = Op::new_session_keyring, .flags = init::kOptional}, "make a session keyring");
   plan_terminal(process, place.console_flags, plan);
@@ -172,7 +198,7 @@ Result<void> plan_process(const oci::Process& process, const ProcessPlace& place
     plan->add({.op = Op::set_no_new_privs}, "give up new privileges");
   else
     TRY(plan_seccomp(place.seccomp_program, plan));
-  TRY(plan_credentials(process, plan));
+  TRY(plan_credentials(process, place, options, plan));
   // After the credentials: a change of them clears the signal. prctl(2).
   if (options.follow_parent)
     plan->add({.op = Op::set_parent_death_signal, .a = SIGKILL}, "follow the monitor");

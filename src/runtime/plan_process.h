@@ -1,6 +1,9 @@
 // The parts of a plan that make a process out of init, from the oom score to execve. Pure.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "base/error.h"
 #include "oci/runtime_spec.h"
 #include "runtime/launch_plan.h"
@@ -12,12 +15,15 @@ namespace fermata::runtime {
 struct ProcessPlace {
   int seccomp_program = -1;         // borrowed
   bool make_cwd = false;            // a working directory that is missing is made
+  bool mapped = false;              // in a user namespace, which may deny setgroups(2)
   std::uint32_t console_flags = 0;  // of init::Op::open_console
 };
 
 // While the host's /proc is in sight. Lowering needs CAP_SYS_RESOURCE, which not every host has: the process
 // then keeps what it has.
 void plan_oom_score(const oci::Process& process, PlanBuilder* plan);
+// The last operation. The files that the program may stand for are tried in turn.
+void plan_execute(const oci::Process& process, std::vector<std::string> candidates, PlanBuilder* plan);
 // In the container's file system.
 Result<void> plan_process(const oci::Process& process, const ProcessPlace& place, const StartOptions& options,
                           PlanBuilder* plan);

@@ -14,10 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +28,7 @@
 #include "base/files.h"
 #include "init/plan.h"
 #include "init/report.h"
+#include "monitor/child.h"
 #include "runtime/defaults.h"
 #include "runtime/launch_plan.h"
 
@@ -89,6 +92,9 @@ class InitProcess {
 
   int pid() const { return pid_; }
   int master() const { return master_.get(); }
+  int listener() const { return listener_.get(); }
+  // Called at the point of StartOptions::synchronize.
+  void when_waiting(std::function<void()> act) { waiting_ = std::move(act); }
   bool ready() const { return ready_; }
   // After started(): the failed operation, if there was one.
   const std::optional<init::Report>& failure() const { return failure_; }
@@ -113,10 +119,14 @@ class InitProcess {
       if (got <= 0) return !failure_ && ready_;
       if (report.kind == init::ReportKind::ready) ready_ = true;
       if (report.kind == init::ReportKind::failed) failure_ = report;
-      if (report.kind == init::ReportKind::console) {
-        int fd = -1;
-        if (const cmsghdr* header = CMSG_FIRSTHDR(&message)) std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-        master_.reset(fd);
+      int fd = -1;
+      if (const cmsghdr* header = CMSG_FIRSTHDR(&message)) std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+      if (report.kind == init::ReportKind::console) master_.reset(fd);
+      if (report.kind == init::ReportKind::listener) listener_.reset(fd);
+      // A test that looks around meanwhile has its say, then init goes on.
+      if (report.kind == init::ReportKind::waiting) {
+        if (waiting_) waiting_();
+        if (::write(reports_.get(), "", 1) != 1) return false;
       }
     }
   }
@@ -156,6 +166,7 @@ class InitProcess {
     ASSERT_TRUE(write_all(plan.get(), plan_.bytes));
     std::vector<int> descriptors = {null.get(), writer.get(), writer.get(), theirs.get(), plan.get()};
     descriptors.insert(descriptors.end(), plan_.slots.begin(), plan_.slots.end());
+    if (plan_.user_namespace >= 0) return start_mapped(descriptors);
     clone_args arguments = {};
     arguments.exit_signal = SIGCHLD;
     arguments.flags = plan_.new_pid_namespace ? CLONE_NEWPID : 0;
@@ -169,6 +180,23 @@ class InitProcess {
       ASSERT_EQ(::setns(own_pid_namespace.get(), CLONE_NEWPID), 0);
     }
     ASSERT_GT(pid_, 0);
+  }
+  // As the monitor does.
+  void start_mapped(const std::vector<int>& descriptors) {
+    const UniqueFd program(::open(FERMATA_PROGRAMS "/fermata-init", O_PATH | O_CLOEXEC));
+    monitor::ChildPlan child = {};
+    std::copy(descriptors.begin(), descriptors.end(), child.fds);
+    child.fd_count = static_cast<std::uint32_t>(descriptors.size());
+    child.program = program.get();
+    child.new_pid = plan_.new_pid_namespace;
+    child.pid_namespace = plan_.pid_namespace;
+    child.user_namespace = plan_.user_namespace;
+    child.joined = plan_.joined_namespaces.data();
+    child.joined_count = static_cast<std::uint32_t>(plan_.joined_namespaces.size());
+    int pidfd = -1;
+    pid_ = monitor::start_child(child, pidfd);
+    EXPECT_GT(pid_, 0) << std::strerror(child.error) << " at stage " << static_cast<int>(child.stage);
+    pidfd_.reset(pidfd);
   }
   [[noreturn]] static void child(const std::vector<int>& descriptors) {
     for (std::size_t i = 0; i < descriptors.size(); ++i)
@@ -192,7 +220,8 @@ class InitProcess {
 
   runtime::LaunchPlan plan_;
   int pid_ = -1;
-  UniqueFd reports_, output_, master_;
+  std::function<void()> waiting_;
+  UniqueFd reports_, output_, master_, listener_, pidfd_;
   bool ready_ = false;
   std::optional<init::Report> failure_;
 };
