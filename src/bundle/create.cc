@@ -121,6 +121,7 @@ class Creation {
                                       .pivot = options_.pivot,
                                       .start_socket = socket.get(),
                                       .synchronize = has_creation_hooks(spec_),
+                                      .grantable_capabilities = grantable_capabilities(spec_),
                                       .preserved = preserved_};
     TRY(const runtime::LaunchPlan plan, runtime::plan_container(spec_, start));
     for (const std::string& skipped : plan.skipped) engine_.warn(skipped);

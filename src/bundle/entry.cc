@@ -33,7 +33,10 @@ Result<Child> start_hook_as_process(const Options& options, const oci::RuntimeSp
   process.env = hook.env;
   TRY(const UniqueFd filter, open_filter(spec, process, options.root));
   TRY(const runtime::LaunchPlan plan,
-      runtime::plan_exec(process, entry.target, filter.get(), {.follow_parent = true, .program = hook.path}));
+      runtime::plan_exec(process, entry.target, filter.get(),
+                         {.follow_parent = true,
+                          .grantable_capabilities = grantable_capabilities(spec),
+                          .program = hook.path}));
   return launch(plan, {hook.path}, {.init_path = options.programs + kInitProgram, .streams = streams}, {});
 }
 

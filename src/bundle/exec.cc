@@ -49,7 +49,9 @@ Result<Started> Runtime::exec(const std::string& id, const ExecOptions& options)
   TRY(const UniqueFd filter, open_filter(spec, process, options_.root));
   TRY(const runtime::LaunchPlan plan,
       runtime::plan_exec(process, entry.target, filter.get(),
-                         {.follow_parent = false, .preserved = std::move(preserved)}));
+                         {.follow_parent = false,
+                          .grantable_capabilities = grantable_capabilities(spec),
+                          .preserved = std::move(preserved)}));
   for (const std::string& skipped : plan.skipped) options_.warn(skipped);
 
   Started started;

@@ -116,7 +116,8 @@ Result<void> follow(int socket, int pid, const runtime::LaunchPlan& plan,
         TRY(go_on(socket));
         break;
       case init::ReportKind::started:
-        return fail(ErrorKind::failed, "fermata-init reports on a process that it was not asked to supervise");
+        return fail(ErrorKind::failed,
+                    "fermata-init reports on a process that it was not asked to supervise");
       case init::ReportKind::failed: {
         const int error = received.report.error;
         auto explained = runtime::explain_failure(plan, args, received.report.op_index, error);
@@ -168,6 +169,9 @@ Result<Child> launch(const runtime::LaunchPlan& plan, const std::vector<std::str
   child.program = init.get();
   child.pid_namespace = plan.pid_namespace;
   child.new_pid = plan.new_pid_namespace;
+  child.user_namespace = plan.user_namespace;
+  child.joined = plan.joined_namespaces.data();
+  child.joined_count = static_cast<std::uint32_t>(plan.joined_namespaces.size());
   if (place.group != nullptr) {
     child.cgroup_v2 = place.group->v2.get();
     for (const UniqueFd& procs : place.group->v1_procs) child.v1_procs[child.v1_count++] = procs.get();

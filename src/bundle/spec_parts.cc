@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/files.h"
+#include "kernel/capabilities.h"
 #include "runtime/defaults.h"
 #include "runtime/mount_trees.h"
 
@@ -71,6 +72,13 @@ Result<SpecParts> open_spec(oci::RuntimeSpec* spec, const std::string& bundle, c
   spec->seccomp_program = filter.get();
   parts.kept.push_back(std::move(filter));
   return parts;
+}
+
+std::uint64_t grantable_capabilities(const oci::RuntimeSpec& spec) {
+  const bool mapped =
+      std::any_of(spec.namespaces.begin(), spec.namespaces.end(),
+                  [](const oci::Namespace& one) { return one.type == oci::Namespace::Type::user; });
+  return mapped ? ~std::uint64_t{0} : kernel::own_bounding_set();
 }
 
 }  // namespace fermata::bundle

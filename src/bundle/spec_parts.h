@@ -1,6 +1,7 @@
 // What a specification names by path, opened; and what every container gets beside what it says.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,5 +22,9 @@ Result<SpecParts> open_spec(oci::RuntimeSpec* spec, const std::string& bundle, c
 // The compiled filter of linux.seccomp; invalid when there is none.
 Result<UniqueFd> open_filter(const oci::RuntimeSpec& spec, const oci::Process& process,
                              const std::string& root);
+
+// The capabilities that its processes can be given: ours, or all in a user namespace, whose members have
+// every one over what it owns (user_namespaces(7)).
+std::uint64_t grantable_capabilities(const oci::RuntimeSpec& spec);
 
 }  // namespace fermata::bundle
