@@ -16,6 +16,7 @@
 #include "bundle/entry.h"
 #include "bundle/group.h"
 #include "bundle/launch.h"
+#include "bundle/resctrl.h"
 #include "bundle/runtime.h"
 #include "bundle/spec_parts.h"
 #include "oci/runtime_document.h"
@@ -86,7 +87,6 @@ class Creation {
   Result<Started> run() {
     TRY(read_spec());
     TRY(check_console());
-    TRY(parts_, open_spec(&spec_, options_.bundle, engine_.root));
     spec_.mount_point = directory_;
     container_.record.cgroup = group_path(spec_, container_.record.id);
     TRY(const kernel::Cgroup group, make_group(spec_, container_.record.cgroup));
@@ -115,6 +115,7 @@ class Creation {
 
   Result<Started> launch_in(const kernel::Cgroup& group) {
     Record& record = container_.record;
+    TRY(parts_, open_spec(&spec_, options_.bundle, record.cgroup, engine_.root));
     TRY(const UniqueFd socket, listen_for_start(directory_));
     const runtime::StartOptions start{.follow_parent = false,
                                       .new_keyring = options_.new_keyring,
@@ -143,9 +144,11 @@ class Creation {
                             {.init_path = engine_.programs + kInitProgram, .group = &handles}, reactions));
     record.pid = child.pid;
     record.pid_start = process_start(child.pid);
-    if (auto saved = save(); !saved) {
+    if (auto finished = finish(); !finished) {
       end_child(child);
-      return tl::unexpected(std::move(saved.error()));
+      // The first failure is the one to tell.
+      static_cast<void>(kernel::remove_resctrl_group(record.resctrl).has_value());
+      return tl::unexpected(std::move(finished.error()));
     }
     started.pid = child.pid;
     started.pidfd = std::move(child.pidfd);
@@ -169,10 +172,13 @@ class Creation {
       container_.record.steps.emplace_back(static_cast<std::uint16_t>(plan.ops[i]), plan.descriptions[i]);
   }
 
-  Result<void> save() {
+  // Init waits for its start: what it does from now on counts.
+  Result<void> finish() {
+    Record& record = container_.record;
+    TRY(record.resctrl, enter_resctrl(spec_, record.id, record.pid));
     TRY(write_file(directory_ + "/" + kConfigFile, config_, 0600));
-    TRY(write_file(directory_ + "/" + kStateFile, format_record(container_.record), 0600));
-    return write_pid_file(options_.pid_file, container_.record.pid);
+    TRY(write_file(directory_ + "/" + kStateFile, format_record(record), 0600));
+    return write_pid_file(options_.pid_file, record.pid);
   }
 
   const Options& engine_;

@@ -221,6 +221,7 @@ Result<void> Runtime::remove(const std::string& id, bool force) const {
   TRY(const auto group, open_group(container.record));
   TRY(end_everything(group, container.record));
   TRY(group.remove());
+  TRY(kernel::remove_resctrl_group(container.record.resctrl));
   TRY(const oci::RuntimeSpec spec, this->spec(container));
   Container stopped = container;
   stopped.status = Status::stopped;

@@ -37,6 +37,10 @@ std::string format_record(const Record& record) {
                          {"cgroup", record.cgroup},
                          {"scope", record.scope},
                          {"program", record.program},
+                         {"resctrl",
+                          {{"path", record.resctrl.path},
+                           {"made", record.resctrl.made},
+                           {"monitor", record.resctrl.monitor_path}}},
                          {"firstStep", record.first_step},
                          {"steps", record.steps}};
   return document.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
@@ -56,6 +60,10 @@ Result<Record> parse_record(std::string_view text) {
     document.at("cgroup").get_to(record.cgroup);
     document.at("scope").get_to(record.scope);
     document.at("program").get_to(record.program);
+    const json& resctrl = document.at("resctrl");
+    resctrl.at("path").get_to(record.resctrl.path);
+    resctrl.at("made").get_to(record.resctrl.made);
+    resctrl.at("monitor").get_to(record.resctrl.monitor_path);
     document.at("firstStep").get_to(record.first_step);
     document.at("steps").get_to(record.steps);
     return record;

@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "kernel/cgroup.h"
+#include "kernel/mountinfo.h"
 
 namespace fermata::kernel {
 namespace {
@@ -13,22 +14,6 @@ namespace {
 constexpr std::array<std::string_view, 14> kControllers = {
     "cpu",  "cpuacct", "cpuset",   "memory",     "devices", "freezer", "blkio",
     "pids", "net_cls", "net_prio", "perf_event", "hugetlb", "rdma",    "misc"};
-
-// mountinfo writes blanks as \040.
-std::string unescape(std::string_view text) {
-  std::string plain;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      if (const auto code = parse_unsigned(text.substr(i + 1, 3), 8)) {
-        plain += static_cast<char>(*code);
-        i += 3;
-        continue;
-      }
-    }
-    plain += text[i];
-  }
-  return plain;
-}
 
 std::string controllers_of(std::string_view options) {
   std::vector<std::string> found;
@@ -41,21 +26,16 @@ std::string controllers_of(std::string_view options) {
 }
 
 void add_mount(CgroupMounts& mounts, std::string_view line) {
-  // 36 35 98:0 /root /point options [tags...] - type source super-options
-  const auto separator = line.find(" - ");
-  if (separator == std::string_view::npos) return;
-  const auto fields = split(line.substr(0, separator), ' ');
-  const auto rest = split(line.substr(separator + 3), ' ');
-  if (fields.size() < 6 || rest.size() < 3) return;
-  const std::string point = unescape(fields[4]);
-  if (rest[0] == "cgroup2") {
-    if (mounts.unified.empty()) mounts.unified = point;
-  } else if (rest[0] == "cgroup") {
-    std::string controllers = controllers_of(rest[2]);
+  const auto mount = parse_mount(line);
+  if (!mount) return;
+  if (mount->type == "cgroup2") {
+    if (mounts.unified.empty()) mounts.unified = mount->point;
+  } else if (mount->type == "cgroup") {
+    std::string controllers = controllers_of(mount->super_options);
     // The same hierarchy may be mounted again, for a container: the first one is the host's.
     const auto same = [&](const CgroupMounts::V1& other) { return other.controllers == controllers; };
     if (controllers.empty() || std::any_of(mounts.v1.begin(), mounts.v1.end(), same)) return;
-    mounts.v1.push_back({std::move(controllers), point});
+    mounts.v1.push_back({std::move(controllers), mount->point});
   }
 }
 

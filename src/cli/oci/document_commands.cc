@@ -59,6 +59,7 @@ Result<int> run_features(const App&, const Flags&) {
   features.seccomp.supported_flags = features.seccomp.known_flags;
   features.apparmor = true;
   features.selinux = true;
+  features.intel_rdt = {.enabled = true, .schemata = true, .monitoring = true};
   features.memory_policy_modes = {
       "MPOL_BIND",      "MPOL_DEFAULT",        "MPOL_INTERLEAVE",         "MPOL_LOCAL",
       "MPOL_PREFERRED", "MPOL_PREFERRED_MANY", "MPOL_WEIGHTED_INTERLEAVE"};
