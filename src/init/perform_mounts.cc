@@ -38,6 +38,14 @@ int change_mount(int mount, const OpView& op) {
   return outcome(kernel::change_mount_raw(mount, change));
 }
 
+// What is there now: a descriptor from before a mount is below of it.
+int change_target(const Stage& stage, const char* path, const OpView& op) {
+  const int opened = kernel::rooted_open(stage.root.get(), path, O_PATH);
+  if (opened < 0) return -opened;
+  const UniqueFd target(opened);
+  return change_mount(target.get(), op);
+}
+
 int attach(int tree, int target) {
   return outcome(
       call(SYS_move_mount, tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
@@ -64,6 +72,33 @@ int bind(const OpView& op, int target) {
   const UniqueFd tree(static_cast<int>(opened));
   if (const int error = change_mount(tree.get(), op); error != 0) return error;
   return attach(tree.get(), target);
+}
+
+// pivot_root(2), "pivot_root(\".\", \".\")": the old root ends up on top of the new one, from where it is
+// detached; no directory for it is needed, so a read-only root will do.
+int pivot() {
+  if (const long error = call(SYS_pivot_root, ".", "."); error < 0) return static_cast<int>(-error);
+  return outcome(call(SYS_umount2, ".", kUmountDetach));
+}
+
+// The kernel lets a user namespace mount procfs and sysfs if it sees one without masks. The host's would be
+// such.
+int hide(const char* path) {
+  long error = call(SYS_umount2, path, kUmountDetach);
+  // No mount point, or locked in our user namespace.
+  if (error == -EINVAL) error = call(SYS_mount, "tmpfs", path, "tmpfs", MS_RDONLY, nullptr);
+  return error == -ENOENT ? 0 : outcome(error);
+}
+
+// The old root stays below the new one: who may unmount (CAP_SYS_ADMIN) can bring it to light. Whoever asks
+// for this has no choice.
+int move_root() {
+  for (const char* path : {"/proc", "/sys"})
+    if (const int error = hide(path); error != 0) return error;
+  // ELOOP: it stands over "/" already; perform_attach_root.
+  const long moved = call(SYS_mount, ".", "/", nullptr, MS_MOVE, nullptr);
+  if (moved < 0 && moved != -ELOOP) return static_cast<int>(-moved);
+  return outcome(call(SYS_chroot, "."));
 }
 
 }  // namespace
@@ -106,7 +141,9 @@ int perform_mount(Stage& stage, const OpView& op) {
   const UniqueFd target(opened);
   if ((op.flags() & (MS_BIND | MS_REMOUNT)) == MS_BIND) return bind(op, target.get());
   if (const long error = call(SYS_fchdir, target.get()); error < 0) return static_cast<int>(-error);
-  return outcome(call(SYS_mount, op.string(0), ".", fstype, op.flags(), op.string(3)));
+  if (const long error = call(SYS_mount, op.string(0), ".", fstype, op.flags(), op.string(3)); error < 0)
+    return static_cast<int>(-error);
+  return op.data_size() == 0 ? 0 : change_target(stage, op.string(1), op);
 }
 
 int perform_attach_mount(Stage& stage, const OpView& op) {
@@ -117,28 +154,12 @@ int perform_attach_mount(Stage& stage, const OpView& op) {
   return attach(slot_fd(op), target.get());
 }
 
-int perform_remount(Stage& stage, const OpView& op) {
-  const int opened = kernel::rooted_open(stage.root.get(), op.string(0), O_PATH);
-  if (opened < 0) return -opened;
-  const UniqueFd target(opened);
-  return change_mount(target.get(), op);
-}
+int perform_remount(Stage& stage, const OpView& op) { return change_target(stage, op.string(0), op); }
 
-// pivot_root(2), "pivot_root(\".\", \".\")": the old root ends up on top of the new one, from where it is
-// detached; no directory for it is needed, so a read-only root will do. A root that is moved leaves the old
-// one below it, where no path leads once the process is confined to the new one; but a process with
-// CAP_SYS_CHROOT could climb out: whoever asks for this has no choice.
 int perform_pivot_root(Stage& stage, const OpView& op) {
   if (const long error = call(SYS_fchdir, stage.root.get()); error < 0) return static_cast<int>(-error);
-  if (op.flags() & kMoveRoot) {
-    const long moved = call(SYS_mount, ".", "/", nullptr, MS_MOVE, nullptr);
-    if (moved < 0) return static_cast<int>(-moved);
-    if (const long error = call(SYS_chroot, "."); error < 0) return static_cast<int>(-error);
-  } else {
-    if (const long error = call(SYS_pivot_root, ".", "."); error < 0) return static_cast<int>(-error);
-    if (const long error = call(SYS_umount2, ".", kUmountDetach); error < 0) return static_cast<int>(-error);
-  }
-  return outcome(call(SYS_chdir, "/"));
+  const int error = (op.flags() & kMoveRoot) != 0 ? move_root() : pivot();
+  return error != 0 ? error : outcome(call(SYS_chdir, "/"));
 }
 
 }  // namespace fermata::init

@@ -38,7 +38,7 @@ enum class Op : std::uint16_t {
                 // needs none). From here on "in the root" is under the descriptor
   open_root,    // s0: path of ours; from here on "in the root" is under it
   mount,  // s0: source, s1: target in the root, s2: fstype, s3: data; flags: MS_*; a: Target; b: kOptional;
-          // data: kernel::MountAttributes of a bind, or nothing
+          // data: kernel::MountAttributes of the new mount, or nothing
   attach_mount,    // slot: a detached mount, s0: target in the root; a: Target
   remount,         // s0: target in the root; data: kernel::MountAttributes (kernel/core/mount_attributes.h)
   mask_path,       // s0 in the root: a file is covered by /dev/null, a directory by an empty read-only tmpfs;

@@ -195,14 +195,14 @@ Result<void> plan_file_system_mount(const oci::RuntimeSpec& spec, const oci::Mou
   const Target target = options.remounts()  ? Target::existing
                         : mount.file_target ? Target::file
                                             : Target::directory;
+  const std::uint64_t propagation = options.attributes.propagation;
   plan->add({.op = Op::mount,
              .flags = options.flags,
              .a = static_cast<std::uint64_t>(target),
              .b = may_be_missing(mount.type) ? init::kOptional : 0,
+             .data = propagation == 0 ? "" : bytes_of(kernel::MountAttributes{.propagation = propagation}),
              .strings = {mount.source.empty() ? mount.type : mount.source, destination, mount.type, data}},
             fmt::format("{} {} at '{}'", options.remounts() ? "remount" : "mount", mount.type, destination));
-  plan_change(destination, {.propagation = options.attributes.propagation},
-              fmt::format("set the propagation of the mount at '{}'", destination), plan);
   if (mount.type == "cgroup") plan_controller_links(destination, plan);
   return {};
 }

@@ -84,7 +84,6 @@ TEST_F(UserNamespace, StartsAContainerThatOwnsItsNamespaces) {
   given.sysctl = {{"net.ipv4.ip_unprivileged_port_start", "0"}};
   given.process.oom_score_adj = 500;
   open(&given);
-  const std::string before = slurp("/proc/self/mountinfo");
   const auto outcome = run(given);
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
   EXPECT_THAT(outcome.output, testing::ContainsRegex("0 +300000 +65536"));
@@ -95,7 +94,7 @@ TEST_F(UserNamespace, StartsAContainerThatOwnsItsNamespaces) {
   struct stat info = {};
   ASSERT_EQ(::stat((root_.layer() + "/tmp/file").c_str(), &info), 0);
   EXPECT_EQ(info.st_uid, kFirst);
-  EXPECT_EQ(slurp("/proc/self/mountinfo"), before);
+  EXPECT_THAT(slurp("/proc/self/mountinfo"), testing::Not(HasSubstr(root_.path())));
 }
 
 TEST_F(UserNamespace, UsersAndGroupsAreMapped) {
