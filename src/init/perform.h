@@ -79,6 +79,8 @@ int perform_synchronize(const OpView& op);
 int perform_check_program(const OpView& op);
 int perform_await_start(const OpView& op);
 int perform_preserve_descriptors(const OpView& op);
+// perform_supervise.cc. Returns in the child.
+int perform_supervise(const OpView& op);
 // perform_execute.cc
 int perform_set_parent_death_signal(const OpView& op);
 int perform_execute(const OpView& op);

@@ -1,5 +1,6 @@
 // What fermata-init tells the monitor, one SOCK_SEQPACKET packet each on descriptor 3. The end of the stream
-// without `failed` means that execve succeeded: the socket is close-on-exec.
+// without `failed` means that execve succeeded: the socket is close-on-exec. A supervisor keeps it, and says
+// `started` instead.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,8 @@ enum class ReportKind : std::uint32_t {
   failed,     // the operation `op_index` failed with `error`; init exits next
   waiting,    // at the point `op_index` of a synchronize; any packet lets it go on
   listener,   // one descriptor beside it: the filter's notifications. seccomp_unotify(2)
+  started,    // of supervise: the command has been executed (or has ended; `failed` says why); `op_index` is
+              // its pid in its own PID namespace. One descriptor beside it: its pidfd
 };
 
 struct Report {

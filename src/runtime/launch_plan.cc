@@ -87,6 +87,25 @@ Result<void> plan_sysctls(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
   return {};
 }
 
+// The supervisor has the container's files and network, but not its cgroup namespace: the command is cloned
+// from a group outside of it into one inside, which only those may do who see both (cgroups(7), nsdelegate).
+// Nor has it our session keyring.
+void plan_supervision(const ExecTarget& target, const StartOptions& options, PlanBuilder* plan) {
+  if (options.new_keyring)
+    plan->add({.op = Op::new_session_keyring, .flags = init::kOptional}, "make a session keyring");
+  plan->add({.op = Op::join_namespace, .fd = target.pidfd, .flags = target.namespaces & ~CLONE_NEWCGROUP},
+            "join the container's namespaces");
+  std::vector<int> groups = {target.cgroup.directory};
+  groups.insert(groups.end(), target.cgroup.v1_procs.begin(), target.cgroup.v1_procs.end());
+  plan->add_row({.op = Op::supervise,
+                 .flags = target.cgroup.freezer ? init::kFreezer : 0,
+                 .a = target.cgroup.v1_procs.size()},
+                groups, "start the command in a cgroup of its own");
+  if ((target.namespaces & CLONE_NEWCGROUP) != 0)
+    plan->add({.op = Op::join_namespace, .fd = target.pidfd, .flags = CLONE_NEWCGROUP},
+              "join the container's cgroup namespace");
+}
+
 }  // namespace
 
 Result<LaunchPlan> plan_container(const oci::RuntimeSpec& spec, const StartOptions& options) {
@@ -109,10 +128,16 @@ Result<LaunchPlan> plan_exec(const oci::Process& process, const ExecTarget& targ
   // Without the mount namespace the command would run on the host's files.
   if (target.pidfd < 0 || (target.namespaces & CLONE_NEWNS) == 0)
     return fail(ErrorKind::conflict, "the container's process has ended");
-  plan.add({.op = Op::join_namespace, .fd = target.pidfd, .flags = target.namespaces},
-           "join the container's namespaces");
+  StartOptions of_process = options;
+  if (target.cgroup.directory >= 0) {
+    plan_supervision(target, options, &plan);
+    of_process.new_keyring = false;
+  } else {
+    plan.add({.op = Op::join_namespace, .fd = target.pidfd, .flags = target.namespaces},
+             "join the container's namespaces");
+  }
   TRY(plan_process(process, {.seccomp_program = seccomp_program, .console_flags = init::kNoConsoleBind},
-                   options, &plan));
+                   of_process, &plan));
   return std::move(plan).finish();
 }
 

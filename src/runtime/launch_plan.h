@@ -44,6 +44,13 @@ struct StartOptions {
 // fields of `spec` that are extensions.
 Result<LaunchPlan> plan_container(const oci::RuntimeSpec& spec, const StartOptions& options = {});
 
+// A cgroup of its own for another process in a running container. With one, fermata-init stays as its parent
+// and can end all that it has started (init::Op::supervise). Borrowed descriptors.
+struct ExecCgroup {
+  int directory = -1;         // v2's; -1: no cgroup of its own
+  bool freezer = false;       // it is v1's freezer, where there is no v2 tree
+  std::vector<int> v1_procs;  // cgroup.procs of the container's other v1 groups: those it is in besides
+};
 // Another process in a running one: joins what `pidfd_slot` (a pidfd of its first process; borrowed) has.
 struct ExecTarget {
   int pidfd = -1;          // borrowed
@@ -51,6 +58,7 @@ struct ExecTarget {
   int root = -1;           // unused slots are -1
   std::uint32_t namespaces =
       0;  // CLONE_NEW* to join through the pidfd: those in which it differs from the monitor
+  ExecCgroup cgroup = {};
 };
 // Of `options`, what is about a root or a start does not apply.
 Result<LaunchPlan> plan_exec(const oci::Process& process, const ExecTarget& target, int seccomp_program,

@@ -240,6 +240,27 @@ TEST(PlanExec, JoinsThenBecomesTheUser) {
   EXPECT_EQ(plan->pid_namespace, 8);
 }
 
+TEST(PlanExec, ASupervisorStaysOutsideOfTheCommandsGroupAndItsNamespace) {
+  oci::Process process;
+  process.args = {"/bin/ls"};
+  const auto plan = plan_exec(process,
+                              {.pidfd = 9,
+                               .pid_namespace = 8,
+                               .namespaces = CLONE_NEWNS | CLONE_NEWCGROUP,
+                               .cgroup = {.directory = 20, .freezer = false, .v1_procs = {21, 22}}},
+                              -1);
+  ASSERT_TRUE(plan);
+  const auto ops = read_ops(*plan);
+  EXPECT_THAT(kinds(ops), ElementsAre(Op::new_session_keyring, Op::join_namespace, Op::supervise,
+                                      Op::join_namespace, Op::new_session, Op::set_current_directory,
+                                      Op::set_credentials, Op::set_parent_death_signal, Op::execute));
+  EXPECT_EQ(ops[1].flags, static_cast<std::uint32_t>(CLONE_NEWNS));
+  EXPECT_EQ(ops[3].flags, static_cast<std::uint32_t>(CLONE_NEWCGROUP));
+  EXPECT_EQ(ops[2].slot, 1);
+  EXPECT_EQ(ops[2].a, 2u);
+  EXPECT_THAT(plan->slots, ElementsAre(9, 20, 21, 22));
+}
+
 // What is seen of a process that has just ended: it must not become a command on the host.
 TEST(PlanExec, RefusesToStayInTheHostsMountNamespace) {
   oci::Process process;

@@ -46,9 +46,14 @@ void PlanBuilder::add(const PlannedOp& op, std::string description) {
   ++count_;
 }
 
-void PlanBuilder::preserve(const std::vector<int>& fds) {
-  add({.op = init::Op::preserve_descriptors, .fd = fds.front(), .a = fds.size()}, "hand down descriptors");
+void PlanBuilder::add_row(PlannedOp op, const std::vector<int>& fds, std::string description) {
+  op.fd = fds.front();
+  add(op, std::move(description));
   plan_.slots.insert(plan_.slots.end(), fds.begin() + 1, fds.end());  // init counts on them in a row
+}
+
+void PlanBuilder::preserve(const std::vector<int>& fds) {
+  add_row({.op = init::Op::preserve_descriptors, .a = fds.size()}, fds, "hand down descriptors");
 }
 
 void PlanBuilder::set_pid_namespace(bool make, int join) {

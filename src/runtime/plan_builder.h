@@ -28,6 +28,8 @@ class PlanBuilder {
  public:
   // `description` completes "cannot ...": "mount proc at '/proc'".
   void add(const PlannedOp& op, std::string description);
+  // An operation with several slots in a row. None of `fds` may be in another operation.
+  void add_row(PlannedOp op, const std::vector<int>& fds, std::string description);
   // They become descriptors 3, 4, ... of the program. Once, and none of them may be in another operation.
   void preserve(const std::vector<int>& fds);
   void skip(std::string reason) { plan_.skipped.push_back(std::move(reason)); }

@@ -121,6 +121,11 @@ class InitProcess {
       if (report.kind == init::ReportKind::failed) failure_ = report;
       int fd = -1;
       if (const cmsghdr* header = CMSG_FIRSTHDR(&message)) std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+      if (report.kind == init::ReportKind::started) {
+        command_.reset(fd);
+        command_pid_ = static_cast<int>(report.op_index);
+        return !failure_ && ready_;
+      }
       if (report.kind == init::ReportKind::console) master_.reset(fd);
       if (report.kind == init::ReportKind::listener) listener_.reset(fd);
       // A test that looks around meanwhile has its say, then init goes on.
@@ -131,6 +136,10 @@ class InitProcess {
     }
   }
   void close_reports() { reports_.reset(); }
+  // Of a supervised command: its pidfd, its pid in its own PID namespace, and the order to end it.
+  int command() const { return command_.get(); }
+  int command_pid() const { return command_pid_; }
+  bool order_end() const { return ::send(reports_.get(), "x", 1, MSG_NOSIGNAL) == 1; }
   // Everything on stdout and stderr to the end.
   std::string output() {
     if (master_) return read_terminal();
@@ -221,7 +230,8 @@ class InitProcess {
   runtime::LaunchPlan plan_;
   int pid_ = -1;
   std::function<void()> waiting_;
-  UniqueFd reports_, output_, master_, listener_, pidfd_;
+  UniqueFd reports_, output_, master_, listener_, pidfd_, command_;
+  int command_pid_ = 0;
   bool ready_ = false;
   std::optional<init::Report> failure_;
 };
