@@ -61,11 +61,12 @@ Result<UniqueFd> open_filter(const oci::RuntimeSpec& spec, const oci::Process& p
   return program;
 }
 
-Result<SpecParts> open_spec(oci::RuntimeSpec* spec, const std::string& bundle, const std::string& root) {
+Result<SpecParts> open_spec(oci::RuntimeSpec* spec, const std::string& bundle, const std::string& cgroup,
+                            const std::string& root) {
   SpecParts parts;
   TRY(check_root(spec, bundle));
   TRY(open_namespaces(spec, &parts));
-  TRY(runtime::PreparedMounts mounts, runtime::open_mounts(spec, bundle));
+  TRY(runtime::PreparedMounts mounts, runtime::open_mounts(spec, bundle, cgroup));
   for (UniqueFd& fd : mounts.descriptors) parts.kept.push_back(std::move(fd));
   add_default_devices(spec);
   TRY(UniqueFd filter, open_filter(*spec, spec->process, root));

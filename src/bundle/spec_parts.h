@@ -16,8 +16,10 @@ struct SpecParts {
   std::vector<UniqueFd> kept;
 };
 
-// Fills the extension fields of `spec`. `root`: of the runtime, for its cache of filters.
-Result<SpecParts> open_spec(oci::RuntimeSpec* spec, const std::string& bundle, const std::string& root);
+// Fills the extension fields of `spec`. `cgroup`: of the container, which exists. `root`: of the runtime, for
+// its cache of filters.
+Result<SpecParts> open_spec(oci::RuntimeSpec* spec, const std::string& bundle, const std::string& cgroup,
+                            const std::string& root);
 
 // The compiled filter of linux.seccomp; invalid when there is none.
 Result<UniqueFd> open_filter(const oci::RuntimeSpec& spec, const oci::Process& process,
