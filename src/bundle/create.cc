@@ -15,6 +15,7 @@
 #include "bundle/descriptors.h"
 #include "bundle/entry.h"
 #include "bundle/group.h"
+#include "bundle/home.h"
 #include "bundle/launch.h"
 #include "bundle/resctrl.h"
 #include "bundle/runtime.h"
@@ -117,6 +118,7 @@ class Creation {
     Record& record = container_.record;
     TRY(parts_, open_spec(&spec_, options_.bundle, record.cgroup, engine_.root));
     TRY(const UniqueFd socket, listen_for_start(directory_));
+    add_home(spec_, &spec_.process);
     const runtime::StartOptions start{.follow_parent = false,
                                       .new_keyring = options_.new_keyring,
                                       .pivot = options_.pivot,

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "bundle/descriptors.h"
 #include "bundle/entry.h"
+#include "bundle/home.h"
 #include "bundle/launch.h"
 #include "bundle/listener.h"
 #include "bundle/runtime.h"
@@ -46,6 +47,7 @@ Result<Started> Runtime::exec(const std::string& id, const ExecOptions& options)
   oci::Process process = options.process;
   TRY(auto preserved, handed_down(options.preserve_fds, &process));
   TRY(const Entry entry, open_entry(container.record.pid, container.record.pid_start));
+  add_home(container.record.pid, &process);
   TRY(const UniqueFd filter, open_filter(spec, process, options_.root));
   TRY(const runtime::LaunchPlan plan,
       runtime::plan_exec(process, entry.target, filter.get(),

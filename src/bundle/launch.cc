@@ -1,6 +1,7 @@
 #include "bundle/launch.h"
 
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -152,6 +153,9 @@ Result<Child> launch(const runtime::LaunchPlan& plan, const std::vector<std::str
   if (plan.slots.size() > monitor::kMaxFds)
     return fail(ErrorKind::unsupported,
                 "{} mounts, namespaces and descriptors are too many for one container", plan.slots.size());
+  // The child shows our memory, and by it our program and descriptors, in the container's PID namespace until
+  // it executes init: nobody there may look or trace (CVE-2016-9962, CVE-2019-5736).
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return fail(errno, "protect our memory");
   TRY(const UniqueFd init, kernel::open_program(place.init_path));
   TRY(const UniqueFd bytes, memory_file("plan", plan.bytes));
   int pair[2] = {-1, -1};
