@@ -159,6 +159,8 @@ int perform_one(Stage& stage, const OpView& op) {
       return perform_set_cpu_affinity(op);
     case Op::set_memory_policy:
       return perform_set_memory_policy(op);
+    case Op::raise_loopback:
+      return perform_raise_loopback();
     case Op::supervise:
       return perform_supervise(op);
   }

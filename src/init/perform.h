@@ -74,6 +74,8 @@ int perform_set_scheduler(const OpView& op);
 int perform_set_io_priority(const OpView& op);
 int perform_set_cpu_affinity(const OpView& op);
 int perform_set_memory_policy(const OpView& op);
+// perform_network.cc
+int perform_raise_loopback();
 // perform_start.cc
 int perform_synchronize(const OpView& op);
 int perform_check_program(const OpView& op);

@@ -83,6 +83,7 @@ enum class Op : std::uint16_t {
   set_io_priority,       // a: ioprio_set(2), of this process
   set_cpu_affinity,      // data: the mask of sched_setaffinity(2); flags: kOptional
   set_memory_policy,     // a: the mode with its flags; data: the mask of nodes. set_mempolicy(2)
+  raise_loopback,        // of the network namespace that we are in
   supervise,  // slot: the directory of a cgroup for the command alone, and in the `a` slots after it files
               // cgroup.procs of v1 that the command enters too; flags: kFreezer. A child goes on with the
               // plan; init stays as its parent and subreaper, sends Report::started, and ends with the

@@ -111,6 +111,7 @@ void plan_supervision(const ExecTarget& target, const StartOptions& options, Pla
 Result<LaunchPlan> plan_container(const oci::RuntimeSpec& spec, const StartOptions& options) {
   PlanBuilder plan;
   TRY(plan_namespaces(spec, &plan));
+  if (owns_network(spec)) plan.add({.op = Op::raise_loopback}, "bring up the loopback interface");
   TRY(plan_sysctls(spec, &plan));
   plan_oom_score(spec.process, &plan);
   TRY(plan_root(spec, options, &plan));

@@ -136,6 +136,19 @@ TEST(PlanContainer, NamespacesAreJoinedOrMade) {
   EXPECT_FALSE(plan.new_pid_namespace);
 }
 
+TEST(PlanContainer, LoopbackIsRaisedInANewNetworkOnly) {
+  auto spec = minimal();
+  const auto raised = [&] {
+    const auto plan = plan_of(spec);
+    return std::count(plan.ops.begin(), plan.ops.end(), Op::raise_loopback);
+  };
+  EXPECT_EQ(raised(), 0);
+  spec.namespaces = {{oci::Namespace::Type::network, 40}};
+  EXPECT_EQ(raised(), 0);
+  spec.namespaces = {{oci::Namespace::Type::network, -1}};
+  EXPECT_EQ(raised(), 1);
+}
+
 TEST(PlanContainer, SysctlsOfAJoinedNetworkAreSkippedWithAReason) {
   auto spec = minimal();
   spec.sysctl = {{"net.ipv4.ip_forward", "1"}, {"kernel.shmmax", "9"}};
