@@ -17,6 +17,7 @@
 #include "bundle/group.h"
 #include "bundle/home.h"
 #include "bundle/launch.h"
+#include "bundle/network_devices.h"
 #include "bundle/resctrl.h"
 #include "bundle/runtime.h"
 #include "bundle/spec_parts.h"
@@ -123,7 +124,7 @@ class Creation {
                                       .new_keyring = options_.new_keyring,
                                       .pivot = options_.pivot,
                                       .start_socket = socket.get(),
-                                      .synchronize = has_creation_hooks(spec_),
+                                      .synchronize = has_creation_hooks(spec_) || !spec_.network_devices.empty(),
                                       .grantable_capabilities = grantable_capabilities(spec_),
                                       .preserved = preserved_};
     TRY(const runtime::LaunchPlan plan, runtime::plan_container(spec_, start));
@@ -139,6 +140,7 @@ class Creation {
     reactions.console = [&](UniqueFd master) { return take_console(std::move(master), &started); };
     reactions.waiting = [&](int pid) -> Result<void> {
       record.pid = pid;
+      TRY(devices_, MovedDevices::move(spec_, pid));
       return run_creation_hooks(engine_, spec_, container_);
     };
     TRY(const auto handles, group.open_handles());
@@ -152,6 +154,7 @@ class Creation {
       static_cast<void>(kernel::remove_resctrl_group(record.resctrl).has_value());
       return tl::unexpected(std::move(finished.error()));
     }
+    devices_.keep();
     started.pid = child.pid;
     started.pidfd = std::move(child.pidfd);
     return started;
@@ -190,6 +193,7 @@ class Creation {
   oci::RuntimeSpec spec_;
   SpecParts parts_;
   std::vector<int> preserved_;
+  MovedDevices devices_;
   Container container_;
 };
 

@@ -65,6 +65,7 @@ Result<int> run_features(const App&, const Flags&) {
       "MPOL_PREFERRED", "MPOL_PREFERRED_MANY", "MPOL_WEIGHTED_INTERLEAVE"};
   features.memory_policy_flags = {"MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES"};
   features.idmapped_mounts = true;
+  features.network_devices = true;
   features.annotations = {{"io.github.seccomp.libseccomp.version", kernel::seccomp_version()}};
   TRY(print(features_document(features) + "\n"));
   return 0;
