@@ -31,6 +31,10 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr const char* kProcs = "/cgroup.procs";
+// v1. A single thread that writes "0" here moves itself without the lock that stops every fork and exit of
+// the machine, whose taking waits for an RCU grace period: some 12 ms after a rest (kernel/cgroup/cgroup.c,
+// cgroup_procs_write_start; Linux 5.4).
+constexpr const char* kTasks = "/tasks";
 constexpr const char* kKill = "/cgroup.kill";
 constexpr const char* kEvents = "/cgroup.events";
 constexpr const char* kFreeze = "/cgroup.freeze";
@@ -60,10 +64,14 @@ bool enable_controllers(const std::string& directory) {
   for (const auto controller : kWanted)
     if (has_controller(*available, controller, ' ') && !has_controller(*enabled, controller, ' '))
       missing += fmt::format("{}+{}", missing.empty() ? "" : " ", controller);
-  // All at once; when one is refused, each for itself: a refused one shows as a limit that cannot be set.
-  if (!missing.empty() && !write_kernel_file(directory + kSubtreeControl, missing))
-    for (const auto controller : split(missing, ' '))
-      static_cast<void>(write_kernel_file(directory + kSubtreeControl, controller).has_value());
+  // All at once; when one is refused, each for itself: a refused one shows as a limit that cannot be set. But
+  // not while the group has processes (EBUSY): cpu and pids alone would be taken then, and make the group the
+  // root of threaded ones, whose children no process can enter. cgroups(7), "Thread mode".
+  if (!missing.empty())
+    if (const auto all = write_kernel_file(directory + kSubtreeControl, missing);
+        !all && all.error().error_number() != EBUSY)
+      for (const auto controller : split(missing, ' '))
+        static_cast<void>(write_kernel_file(directory + kSubtreeControl, controller).has_value());
   return std::all_of(kWanted.begin(), kWanted.begin() + kNeeded, [&](std::string_view controller) {
     return has_controller(*available, controller, ' ');
   });
@@ -209,8 +217,8 @@ Result<Cgroup::Handles> Cgroup::open_handles() const {
     TRY(handles.v2, open_file(unified_directory(), O_RDONLY | O_DIRECTORY));
   }
   for (const auto& mount : mounts_.v1) {
-    TRY(auto procs, open_file(mount.path + "/" + path_ + kProcs, O_WRONLY));
-    handles.v1_procs.push_back(std::move(procs));
+    TRY(auto tasks, open_file(mount.path + "/" + path_ + kTasks, O_WRONLY));
+    handles.v1_procs.push_back(std::move(tasks));
   }
   return handles;
 }

@@ -47,7 +47,8 @@ class Cgroup {
   Result<void> apply(const CgroupLimits& limits);
 
   // What a child needs to be born inside: on pure v2 only `v2` (CLONE_INTO_CGROUP). On a hybrid host BOTH
-  // must be used: the v2 directory for membership and kill, and each v1 cgroup.procs for the controllers.
+  // must be used: the v2 directory for membership and kill, and each v1 `tasks` for the controllers, to which
+  // the child writes "0" while it has one thread.
   struct Handles {
     UniqueFd v2;
     std::vector<UniqueFd> v1_procs;
