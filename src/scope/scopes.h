@@ -1,0 +1,47 @@
+// systemd's transient scopes: control groups that systemd makes for processes that it did not start, and
+// leaves to them (Delegate=). What the systemd cgroup driver asks of the module fermata-systemd.so, which is
+// loaded on first use: other commands and hosts without libsystemd never need it. Both sides come from one
+// build.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "scope/properties.h"
+
+namespace fermata::scope {
+
+struct ScopeRequest {
+  std::string slice;  // "system.slice"; made if it is missing
+  std::string unit;   // "fermata-1234.scope"
+  std::string description;
+  int pid = 0;  // its first process; systemd refuses a scope without one, and takes it away with the last
+  std::vector<Property> properties;  // beside delegation and accounting, which every scope of ours has
+};
+
+// Each call returns when systemd has done what it was asked for. Not thread-safe.
+class Scopes {
+ public:
+  virtual ~Scopes() = default;
+  // The path of its control group below the hierarchies' root, as kernel::Cgroup::open takes it. A failed
+  // scope of the same name is taken away; one that lives is ErrorKind::conflict.
+  virtual Result<std::string> start(const ScopeRequest& request) = 0;
+  // Until the next boot, as the scope itself.
+  virtual Result<void> set_properties(const std::string& unit, const std::vector<Property>& properties) = 0;
+  // Ends what is left in it, with SIGTERM and later SIGKILL. Absent is success.
+  virtual Result<void> stop(const std::string& unit) = 0;
+  // Forgets that it failed, so that its name is free. Absent is success.
+  virtual Result<void> reset_failed(const std::string& unit) = 0;
+};
+
+using ScopesFactory = Scopes*();
+inline constexpr const char* kScopesFactory = "fermata_scopes_create";
+inline constexpr const char* kScopesModule = "fermata-systemd.so";
+
+// Whether systemd is this machine's PID 1, sd_booted(3).
+bool has_systemd();
+// ErrorKind::unsupported where it is not, or where the module cannot be loaded.
+Result<Scopes*> load_scopes();
+
+}  // namespace fermata::scope
