@@ -89,7 +89,6 @@ class Creation {
   Result<Started> run() {
     TRY(read_spec());
     TRY(check_console());
-    spec_.mount_point = directory_;
     container_.record.cgroup = group_path(spec_, container_.record.id);
     TRY(const kernel::Cgroup group, make_group(spec_, container_.record.cgroup));
     auto started = launch_in(group);
@@ -118,7 +117,8 @@ class Creation {
   Result<Started> launch_in(const kernel::Cgroup& group) {
     Record& record = container_.record;
     TRY(parts_, open_spec(&spec_, options_.bundle, record.cgroup, engine_.root));
-    TRY(const UniqueFd socket, listen_for_start(directory_));
+    // Where hooks look for it. In a user namespace its root must be able to walk there.
+    spec_.mount_point = spec_.root_path;
     add_home(spec_, &spec_.process);
     const runtime::StartOptions start{.follow_parent = false,
                                       .new_keyring = options_.new_keyring,
