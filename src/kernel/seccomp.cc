@@ -18,6 +18,8 @@
 namespace fermata::kernel {
 namespace {
 
+constexpr std::string_view kNotify = "SCMP_ACT_NOTIFY";
+
 struct ReleaseFilter {
   void operator()(void* filter) const { ::seccomp_release(filter); }
 };
@@ -31,6 +33,7 @@ Result<std::uint32_t> action_value(const SeccompAction& action) {
       {"SCMP_ACT_TRAP", SCMP_ACT_TRAP},
       {"SCMP_ACT_LOG", SCMP_ACT_LOG},
       {"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW},
+      {kNotify, SCMP_ACT_NOTIFY},
   });
   if (action.name == "SCMP_ACT_ERRNO") return SCMP_ACT_ERRNO(action.data);
   if (action.name == "SCMP_ACT_TRACE") return SCMP_ACT_TRACE(action.data);
@@ -96,6 +99,22 @@ Result<void> add_rule(void* filter, const SeccompRule& rule, std::uint32_t defau
   return {};
 }
 
+// The descriptor of notifications is handed over with sendmsg(2), by the process that is filtered already.
+Result<void> check_notifications(const SeccompPolicy& policy) {
+  if (policy.default_action.name == kNotify)
+    return fail(
+        ErrorKind::unsupported,
+        "seccomp: SCMP_ACT_NOTIFY cannot be the default action: nobody could be told of the first call");
+  for (const SeccompRule& rule : policy.rules)
+    if (rule.action.name == kNotify && (rule.syscall == "sendmsg" || rule.syscall == "socketcall"))
+      return fail(
+          ErrorKind::unsupported,
+          "seccomp: SCMP_ACT_NOTIFY of '{}' is not possible: the descriptor of the notifications is handed "
+          "over with it",
+          rule.syscall);
+  return {};
+}
+
 Result<std::string> export_program(void* filter) {
   const UniqueFd file(::memfd_create("seccomp", MFD_CLOEXEC));
   if (!file) return fail(errno, "make a memory file");
@@ -108,6 +127,7 @@ Result<std::string> export_program(void* filter) {
 }  // namespace
 
 Result<std::string> compile_seccomp(const SeccompPolicy& policy) {
+  TRY(check_notifications(policy));
   TRY(const std::uint32_t default_action, action_value(policy.default_action));
   const Filter filter(::seccomp_init(default_action));
   if (!filter) return fail(ErrorKind::failed, "libseccomp cannot make a filter");
@@ -124,6 +144,13 @@ Result<std::string> compile_seccomp(const SeccompPolicy& policy) {
   }
   for (const SeccompRule& rule : policy.rules) TRY(add_rule(filter.get(), rule, default_action));
   return export_program(filter.get());
+}
+
+bool notifies(const SeccompPolicy& policy) {
+  const auto asks = [](const SeccompAction& action) { return action.name == kNotify; };
+  return asks(policy.default_action) ||
+         std::any_of(policy.rules.begin(), policy.rules.end(),
+                     [&](const SeccompRule& rule) { return asks(rule.action); });
 }
 
 std::string seccomp_version() {

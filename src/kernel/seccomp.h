@@ -36,6 +36,9 @@ struct SeccompPolicy {
 // An array of struct sock_filter, as bytes. System calls and architectures that libseccomp does not know are
 // left out (the default action then applies), as docker does: a profile is newer than the library as a rule.
 Result<std::string> compile_seccomp(const SeccompPolicy& policy);
+// Whether anything in it notifies (SCMP_ACT_NOTIFY): then loading it gives a descriptor, which somebody must
+// read.
+bool notifies(const SeccompPolicy& policy);
 // Of the library that compiles: part of a cache's key. No call into it.
 std::string seccomp_version();
 

@@ -1,61 +1,29 @@
 // The compiled filters of containers and of pause, and their cache. A start that finds its program in the
 // cache costs a readlink, a stat and an open: no JSON, no libseccomp.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/prctl.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <functional>
 
 #include "base/files.h"
 #include "base/text.h"
 #include "kernel/seccomp.h"
-#include "oci/image_config.h"
 #include "runtime/defaults.h"
-#include "runtime/seccomp_profile.h"
+#include "runtime/seccomp_cache.h"
 
 namespace fermata::runtime {
 namespace {
 
 constexpr char kProfileName[] = "seccomp.json";
-// Part of the key: what the same inputs compile to has changed.
-constexpr int kCacheFormat = 1;
-
-std::uint64_t fnv1a(std::string_view text, std::uint64_t hash) {
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
-}
-
-std::string kernel_release() {
-  utsname names = {};
-  return ::uname(&names) == 0 ? names.release : "";
-}
 
 Result<std::string> compile(const std::string& json, const std::vector<std::string>& capabilities) {
-  TRY(const kernel::SeccompPolicy policy,
-      parse_seccomp_profile(json, {capabilities, oci::host_architecture(), kernel_release()}));
-  return kernel::compile_seccomp(policy);
-}
-
-// The program that `compile` makes, from the cache when it is there. `facts`: everything that it depends on,
-// beside what is the same for all.
-Result<UniqueFd> cached(const std::string& directory, const std::string& facts,
-                        const std::function<Result<std::string>()>& compile) {
-  const std::string all = fmt::format("{}|{}|{}|{}|{}", kCacheFormat, kernel::seccomp_version(),
-                                      oci::host_architecture(), kernel_release(), facts);
-  // Two hashes: 128 bits.
-  const std::string path = fmt::format("{}/{:016x}{:016x}.bpf", directory, fnv1a(all, 0xcbf29ce484222325),
-                                       fnv1a(all, 0x84222325cbf29ce4));
-  if (auto file = open_file(path, O_RDONLY)) return file;
-  TRY(const std::string program, compile());
-  // A cache that cannot be written costs time, not correctness.
-  if (make_directories(directory, 0700) && write_file(path, program, 0600)) return open_file(path, O_RDONLY);
-  return memory_file("seccomp", program);
+  TRY(const SeccompProfile profile, parse_seccomp_profile(json, seccomp_context(capabilities)));
+  // Whoever asks for a filter by its profile alone has nobody to hand notifications to.
+  if (kernel::notifies(profile.policy))
+    return fail(ErrorKind::unsupported, "seccomp: SCMP_ACT_NOTIFY needs a runtime with an agent");
+  return kernel::compile_seccomp(profile.policy);
 }
 
 // What src/pause/pause.cc calls, and the execve(2) by which init becomes it.
@@ -85,7 +53,7 @@ Result<UniqueFd> default_seccomp(const std::string& cache_directory, std::vector
   std::sort(capabilities.begin(), capabilities.end());
   const std::string facts = fmt::format("{}|{}|{}.{}|{}", profile, info.st_size, info.st_mtim.tv_sec,
                                         info.st_mtim.tv_nsec, join(capabilities, ","));
-  return cached(cache_directory, facts, [&]() -> Result<std::string> {
+  return cached_program(cache_directory, facts, [&]() -> Result<std::string> {
     TRY(const std::string json, read_file(profile));
     auto program = compile(json, capabilities);
     if (!program) return fail_with(std::move(program.error()), fmt::format("'{}'", profile));
@@ -94,7 +62,7 @@ Result<UniqueFd> default_seccomp(const std::string& cache_directory, std::vector
 }
 
 Result<UniqueFd> pause_seccomp(const std::string& cache_directory) {
-  return cached(cache_directory, "pause 1", [] { return kernel::compile_seccomp(pause_policy()); });
+  return cached_program(cache_directory, "pause 1", [] { return kernel::compile_seccomp(pause_policy()); });
 }
 
 Result<UniqueFd> seccomp_from_profile(const std::string& json, const std::vector<std::string>& capabilities) {

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
 
+#include "runtime/plan_attributes.h"
 #include "runtime/plan_builder.h"
 #include "runtime/plan_mounts.h"
 #include "runtime/plan_process.h"
@@ -20,45 +22,102 @@ struct NamespaceRow {
   oci::Namespace::Type type;
   std::uint32_t flag;
   const char* name;
+  bool early = true;  // can be joined by a child that shares its parent's memory; setns(2)
 };
 constexpr auto kNamespaces = std::to_array<NamespaceRow>({
     {oci::Namespace::Type::network, CLONE_NEWNET, "network"},
     {oci::Namespace::Type::ipc, CLONE_NEWIPC, "IPC"},
     {oci::Namespace::Type::uts, CLONE_NEWUTS, "UTS"},
     {oci::Namespace::Type::cgroup, CLONE_NEWCGROUP, "cgroup"},
+    {oci::Namespace::Type::time, CLONE_NEWTIME, "time", false},
+    {oci::Namespace::Type::mount, CLONE_NEWNS, "mount", false},
 });
 
-Result<void> plan_namespace(const oci::Namespace& wanted, std::uint32_t* unshare, PlanBuilder* plan) {
-  if (wanted.type == oci::Namespace::Type::user)
-    return fail(ErrorKind::unsupported, "user namespaces are not supported");
-  if (wanted.type == oci::Namespace::Type::mount) {
-    if (wanted.fd >= 0)
-      return fail(ErrorKind::unsupported, "a container's mount namespace is always its own");
-    return {};
-  }
-  if (wanted.type == oci::Namespace::Type::pid) {
+struct Namespaces {
+  std::uint32_t made = 0;          // CLONE_NEW* to unshare
+  bool user = false, uts = false;  // whether there is one that is not the host's
+};
+
+// With a user namespace the others are joined before it: its users may have no say in them.
+void plan_join(const oci::Namespace& wanted, const NamespaceRow& row, const Namespaces& all,
+               PlanBuilder* plan) {
+  if (all.user && row.early) return plan->join_early(wanted.fd);
+  plan->add({.op = Op::join_namespace, .fd = wanted.fd, .flags = row.flag},
+            fmt::format("join the {} namespace", row.name));
+}
+
+Result<void> plan_namespace(const oci::Namespace& wanted, Namespaces* all, PlanBuilder* plan) {
+  using Type = oci::Namespace::Type;
+  if (wanted.fd < 0 && !wanted.path.empty())
+    return fail(ErrorKind::invalid_argument, "the namespace '{}' was not opened", wanted.path);
+  if (wanted.type == Type::pid) {
     plan->set_pid_namespace(wanted.fd < 0, wanted.fd);
     return {};
   }
+  if (wanted.type == Type::user) {
+    if (wanted.fd < 0)
+      return fail(ErrorKind::invalid_argument, "the user namespace has to be made beforehand");
+    plan->set_user_namespace(wanted.fd);
+    return {};
+  }
+  if (wanted.type == Type::uts) all->uts = true;
   for (const NamespaceRow& row : kNamespaces) {
     if (row.type != wanted.type) continue;
     if (wanted.fd >= 0)
-      plan->add({.op = Op::join_namespace, .fd = wanted.fd, .flags = row.flag},
-                fmt::format("join the {} namespace", row.name));
-    else
-      *unshare |= row.flag;
+      plan_join(wanted, row, *all, plan);
+    else if (wanted.type != Type::time)  // which is entered, not only made; plan_time_offsets
+      all->made |= row.flag;
   }
   return {};
 }
 
-Result<void> plan_namespaces(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
-  std::uint32_t unshare = CLONE_NEWNS;
-  for (const oci::Namespace& wanted : spec.namespaces) TRY(plan_namespace(wanted, &unshare, plan));
-  plan->add({.op = Op::unshare, .flags = unshare}, "make new namespaces");
+Result<void> plan_time_offsets(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
+  using Type = oci::Namespace::Type;
+  const auto time = std::find_if(spec.namespaces.begin(), spec.namespaces.end(),
+                                 [](const oci::Namespace& one) { return one.type == Type::time; });
+  const bool made = time != spec.namespaces.end() && time->fd < 0;
+  if (!made) {
+    if (!spec.time_offsets.empty())
+      return fail(ErrorKind::invalid_argument, "time offsets need a new time namespace");
+    return {};
+  }
+  std::string lines;
+  for (const auto& [clock, offset] : spec.time_offsets) {
+    if (clock != "monotonic" && clock != "boottime")
+      return fail(ErrorKind::invalid_argument, "the clock '{}' has no offset (monotonic and boottime have)",
+                  clock);
+    if (offset.nanoseconds >= 1000000000)
+      return fail(ErrorKind::invalid_argument, "the offset of {} has {} nanoseconds", clock,
+                  offset.nanoseconds);
+    lines += fmt::format("{} {} {}\n", clock, offset.seconds, offset.nanoseconds);
+  }
+  plan->add({.op = Op::enter_time_namespace, .data = lines}, "enter a new time namespace");
+  return {};
+}
+
+// The host's own names must not be changed.
+Result<void> plan_names(const oci::RuntimeSpec& spec, const Namespaces& all, PlanBuilder* plan) {
+  if ((!spec.hostname.empty() || !spec.domainname.empty()) && !all.uts)
+    return fail(ErrorKind::invalid_argument, "a hostname or domainname needs a UTS namespace");
   if (!spec.hostname.empty())
     plan->add({.op = Op::set_hostname, .strings = {spec.hostname}},
               fmt::format("set the hostname '{}'", spec.hostname));
+  if (!spec.domainname.empty())
+    plan->add({.op = Op::set_domainname, .strings = {spec.domainname}},
+              fmt::format("set the domainname '{}'", spec.domainname));
   return {};
+}
+
+Result<void> plan_namespaces(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
+  Namespaces all = {.made = CLONE_NEWNS};
+  for (const oci::Namespace& wanted : spec.namespaces) {
+    all.user |= wanted.type == oci::Namespace::Type::user;
+    if (wanted.type == oci::Namespace::Type::mount && wanted.fd >= 0) all.made &= ~std::uint32_t{CLONE_NEWNS};
+  }
+  for (const oci::Namespace& wanted : spec.namespaces) TRY(plan_namespace(wanted, &all, plan));
+  if (all.made != 0) plan->add({.op = Op::unshare, .flags = all.made}, "make new namespaces");
+  TRY(plan_time_offsets(spec, plan));
+  return plan_names(spec, all, plan);
 }
 
 // net.* belongs to the network namespace, which is ours only when it was made for us.
@@ -114,9 +173,15 @@ Result<LaunchPlan> plan_container(const oci::RuntimeSpec& spec, const StartOptio
   if (owns_network(spec)) plan.add({.op = Op::raise_loopback}, "bring up the loopback interface");
   TRY(plan_sysctls(spec, &plan));
   plan_oom_score(spec.process, &plan);
+  plan_labels(spec.process, &plan);
+  TRY(plan_scheduling(spec.process, &plan));
+  TRY(plan_execution_domain(spec, &plan));
   TRY(plan_root(spec, options, &plan));
   TRY(plan_file_system(spec, options, &plan));
-  TRY(plan_process(spec.process, {.seccomp_program = spec.seccomp_program, .make_cwd = !spec.root_readonly},
+  TRY(plan_process(spec.process,
+                   {.seccomp_program = spec.seccomp_program,
+                    .make_cwd = !spec.root_readonly,
+                    .mapped = has_user_namespace(spec)},
                    options, &plan));
   return std::move(plan).finish();
 }
@@ -125,7 +190,11 @@ Result<LaunchPlan> plan_exec(const oci::Process& process, const ExecTarget& targ
                              const StartOptions& options) {
   PlanBuilder plan;
   plan.set_pid_namespace(false, target.pid_namespace);
+  // All that the host's files and privileges are needed for.
   plan_oom_score(process, &plan);
+  plan_labels(process, &plan);
+  TRY(plan_scheduling(process, &plan));
+  TRY(plan_exec_affinity(process, &plan));
   // Without the mount namespace the command would run on the host's files.
   if (target.pidfd < 0 || (target.namespaces & CLONE_NEWNS) == 0)
     return fail(ErrorKind::conflict, "the container's process has ended");
@@ -139,6 +208,18 @@ Result<LaunchPlan> plan_exec(const oci::Process& process, const ExecTarget& targ
   }
   TRY(plan_process(process, {.seccomp_program = seccomp_program, .console_flags = init::kNoConsoleBind},
                    of_process, &plan));
+  return std::move(plan).finish();
+}
+
+Result<LaunchPlan> plan_hook(const oci::Hook& hook, const ExecTarget& target) {
+  PlanBuilder plan;
+  plan.set_pid_namespace(false, target.pid_namespace);
+  plan.add({.op = Op::join_namespace, .fd = target.pidfd, .flags = target.namespaces},
+           "join the container's namespaces");
+  oci::Process process;
+  process.args = hook.args.empty() ? std::vector<std::string>{hook.path} : hook.args;
+  process.env = hook.env;
+  plan_execute(process, {hook.path}, &plan);
   return std::move(plan).finish();
 }
 

@@ -35,6 +35,7 @@ struct StartOptions {
   // Init waits once (Report::waiting) when its namespaces and mounts are made, before it leaves the host's
   // file system: for hooks.
   bool synchronize = false;
+  std::uint32_t seccomp_flags = 0;  // SECCOMP_FILTER_FLAG_* of the filter (runtime/seccomp_cache.h)
   // Of the kernel or of us: kernel::own_bounding_set(). What a specification asks for beyond is left out.
   std::uint64_t grantable_capabilities = ~std::uint64_t{0};
   std::string program;         // the file to execute, instead of those that args[0] may stand for

@@ -42,6 +42,7 @@ void PlanBuilder::add(const PlannedOp& op, std::string description) {
   header.size = static_cast<std::uint32_t>(sizeof header + body.size());
   plan_.bytes += bytes_of(header);
   plan_.bytes += body;
+  plan_.ops.push_back(op.op);
   plan_.descriptions.push_back(std::move(description));
   ++count_;
 }

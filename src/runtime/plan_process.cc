@@ -66,8 +66,8 @@ Result<void> plan_rlimits(const oci::Process& process, PlanBuilder* plan) {
   return {};
 }
 
-// The bits of a set. What this kernel does not know, or this host cannot give, is left out, as the specification asks:
-// a document is written for many hosts.
+// The bits of a set. What this kernel does not know, or this host cannot give, is left out, as the
+// specification asks: a document is written for many hosts.
 std::uint64_t grantable(const std::vector<std::string>& names, const StartOptions& options,
                         std::set<std::string>* left_out) {
   std::uint64_t mask = 0;
@@ -103,8 +103,9 @@ Result<void> plan_credentials(const oci::Process& process, const ProcessPlace& p
   credentials.ambient &= possible;
   std::string data = bytes_of(credentials);
   for (const std::uint32_t gid : process.user.additional_gids) data += bytes_of(gid);
-  plan->add({.op = Op::set_credentials, .flags = place.mapped ? init::kKeepGroups : 0, .data = std::move(data)},
-            fmt::format("become user {}:{} with its capabilities", process.user.uid, process.user.gid));
+  plan->add(
+      {.op = Op::set_credentials, .flags = place.mapped ? init::kKeepGroups : 0, .data = std::move(data)},
+      fmt::format("become user {}:{} with its capabilities", process.user.uid, process.user.gid));
   return {};
 }
 
@@ -121,10 +122,10 @@ Result<std::string> read_program(int fd) {
   return program;
 }
 
-Result<void> plan_seccomp(int program, PlanBuilder* plan) {
+Result<void> plan_seccomp(int program, std::uint32_t flags, PlanBuilder* plan) {
   if (program < 0) return {};
   TRY(std::string data, read_program(program));
-  plan->add({.op = Op::load_seccomp, .data = std::move(data)}, "load the seccomp filter");
+  plan->add({.op = Op::load_seccomp, .flags = flags, .data = std::move(data)}, "load the seccomp filter");
   return {};
 }
 
@@ -197,12 +198,12 @@ Result<void> plan_process(const oci::Process& process, const ProcessPlace& place
   if (process.no_new_privileges)
     plan->add({.op = Op::set_no_new_privs}, "give up new privileges");
   else
-    TRY(plan_seccomp(place.seccomp_program, plan));
+    TRY(plan_seccomp(place.seccomp_program, options.seccomp_flags, plan));
   TRY(plan_credentials(process, place, options, plan));
   // After the credentials: a change of them clears the signal. prctl(2).
   if (options.follow_parent)
     plan->add({.op = Op::set_parent_death_signal, .a = SIGKILL}, "follow the monitor");
-  if (process.no_new_privileges) TRY(plan_seccomp(place.seccomp_program, plan));
+  if (process.no_new_privileges) TRY(plan_seccomp(place.seccomp_program, options.seccomp_flags, plan));
   plan_execute(process, std::move(candidates), plan);
   return {};
 }

@@ -1,6 +1,9 @@
 #include "runtime/seccomp_profile.h"
 
+#include <linux/seccomp.h>
+
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -11,6 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kEperm = 1;
+constexpr std::uint32_t kWaitKillable = 1u << 5;  // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19
 
 std::string native_architecture(const std::string& goarch) {
   if (goarch == "amd64") return "SCMP_ARCH_X86_64";
@@ -105,17 +109,52 @@ void add_rules(const json& rule, const SeccompContext& context, std::vector<kern
   }
 }
 
+Result<std::uint32_t> flags_of(const json& profile, bool notifies) {
+  constexpr auto kFlags = std::to_array<std::pair<std::string_view, std::uint32_t>>({
+      {"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
+      {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
+      {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+      {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", kWaitKillable},
+  });
+  std::uint32_t flags = notifies ? std::uint32_t{SECCOMP_FILTER_FLAG_NEW_LISTENER} : 0;
+  for (const std::string& name : names_at(profile, "flags")) {
+    const auto found =
+        std::find_if(kFlags.begin(), kFlags.end(), [&](const auto& row) { return row.first == name; });
+    if (found == kFlags.end()) return fail(ErrorKind::invalid_argument, "seccomp: unknown flag '{}'", name);
+    flags |= found->second;
+  }
+  // For all threads of a process that has one; the kernel does not take it beside a listener. And there is
+  // nobody to wait for without one.
+  if (notifies) return flags & ~std::uint32_t{SECCOMP_FILTER_FLAG_TSYNC};
+  return flags & ~kWaitKillable;
+}
+
+Result<void> read_listener(const json& document, SeccompProfile* profile) {
+  if (has(document, "listenerPath")) profile->listener_path = document["listenerPath"].get<std::string>();
+  if (has(document, "listenerMetadata"))
+    profile->listener_metadata = document["listenerMetadata"].get<std::string>();
+  if (!profile->listener_metadata.empty() && profile->listener_path.empty())
+    return fail(ErrorKind::invalid_argument, "seccomp: listenerMetadata without listenerPath");
+  if (kernel::notifies(profile->policy) && profile->listener_path.empty())
+    return fail(ErrorKind::invalid_argument,
+                "seccomp: SCMP_ACT_NOTIFY without listenerPath: nobody would answer the notifications");
+  return {};
+}
+
 }  // namespace
 
-Result<kernel::SeccompPolicy> parse_seccomp_profile(std::string_view text, const SeccompContext& context) {
+Result<SeccompProfile> parse_seccomp_profile(std::string_view text, const SeccompContext& context) {
   try {
-    const json profile = json::parse(text);
-    kernel::SeccompPolicy policy;
-    policy.default_action = action_at(profile, "defaultAction", "defaultErrnoRet");
-    policy.architectures = architectures_of(profile, context.architecture);
-    if (has(profile, "syscalls"))
-      for (const json& rule : profile["syscalls"]) add_rules(rule, context, &policy.rules);
-    return policy;
+    const json document = json::parse(text);
+    SeccompProfile profile;
+    kernel::SeccompPolicy& policy = profile.policy;
+    policy.default_action = action_at(document, "defaultAction", "defaultErrnoRet");
+    policy.architectures = architectures_of(document, context.architecture);
+    if (has(document, "syscalls"))
+      for (const json& rule : document["syscalls"]) add_rules(rule, context, &policy.rules);
+    TRY(profile.flags, flags_of(document, kernel::notifies(policy)));
+    TRY(read_listener(document, &profile));
+    return profile;
   } catch (const json::exception& error) {
     return fail(ErrorKind::invalid_argument, "seccomp profile: {}", error.what());
   }

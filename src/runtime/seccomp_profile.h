@@ -1,6 +1,8 @@
-// Docker's seccomp profiles (JSON) as policies. Pure.
+// Seccomp profiles (JSON) as policies: docker's files and linux.seccomp of a config.json, which is a subset
+// of their form with flags and a listener. Pure.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +19,13 @@ struct SeccompContext {
   std::string kernel;                     // of the host, uname's release: "6.1.0-18-amd64"
 };
 
-Result<kernel::SeccompPolicy> parse_seccomp_profile(std::string_view json, const SeccompContext& context);
+struct SeccompProfile {
+  kernel::SeccompPolicy policy;
+  std::uint32_t flags = 0;  // SECCOMP_FILTER_FLAG_*, with NEW_LISTENER when the policy notifies
+  // Where the descriptor of the notifications goes, and what goes along; runtime-spec, "linux.seccomp".
+  std::string listener_path, listener_metadata;
+};
+
+Result<SeccompProfile> parse_seccomp_profile(std::string_view json, const SeccompContext& context);
 
 }  // namespace fermata::runtime

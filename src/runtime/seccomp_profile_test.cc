@@ -25,10 +25,11 @@ constexpr char kProfile[] = R"({
 
 std::vector<std::string> rules(const SeccompContext& context) {
   std::vector<std::string> result;
-  const auto policy = parse_seccomp_profile(kProfile, context);
-  EXPECT_TRUE(policy);
-  if (!policy) return result;
-  for (const auto& rule : policy->rules) result.push_back(rule.syscall + " " + rule.action.name.substr(9));
+  const auto profile = parse_seccomp_profile(kProfile, context);
+  EXPECT_TRUE(profile);
+  if (!profile) return result;
+  for (const auto& rule : profile->policy.rules)
+    result.push_back(rule.syscall + " " + rule.action.name.substr(9));
   return result;
 }
 
@@ -41,8 +42,10 @@ TEST(SeccompProfile, AppliesConditions) {
 }
 
 TEST(SeccompProfile, TakesActionsArchitecturesAndArguments) {
-  const auto policy = parse_seccomp_profile(kProfile, {{}, "amd64", "6.1"});
-  ASSERT_TRUE(policy);
+  const auto profile = parse_seccomp_profile(kProfile, {{}, "amd64", "6.1"});
+  ASSERT_TRUE(profile);
+  const kernel::SeccompPolicy* policy = &profile->policy;
+  EXPECT_EQ(profile->flags, 0u);
   EXPECT_EQ(policy->default_action.data, 38u);
   EXPECT_THAT(policy->architectures, ElementsAre("SCMP_ARCH_X86", "SCMP_ARCH_X32"));
   EXPECT_EQ(policy->rules[2].action.data, 1u);
@@ -51,9 +54,9 @@ TEST(SeccompProfile, TakesActionsArchitecturesAndArguments) {
 }
 
 TEST(SeccompProfile, CompilesAndLeavesOutWhatIsUnknown) {
-  const auto policy = parse_seccomp_profile(kProfile, {{}, "amd64", "6.1"});
-  ASSERT_TRUE(policy);
-  const auto program = kernel::compile_seccomp(*policy);
+  const auto profile = parse_seccomp_profile(kProfile, {{}, "amd64", "6.1"});
+  ASSERT_TRUE(profile);
+  const auto program = kernel::compile_seccomp(profile->policy);
   ASSERT_TRUE(program) << program.error().message();
   EXPECT_GT(program->size(), 80u);
   EXPECT_EQ(program->size() % 8, 0u);
@@ -65,7 +68,54 @@ TEST(SeccompProfile, RefusesBrokenOnes) {
   EXPECT_FALSE(parse_seccomp_profile(R"({"defaultAction": 1})", {}));
   auto policy = parse_seccomp_profile(R"({"defaultAction": "SCMP_ACT_BLESS"})", {});
   ASSERT_TRUE(policy);
-  EXPECT_FALSE(kernel::compile_seccomp(*policy));
+  EXPECT_FALSE(kernel::compile_seccomp(policy->policy));
+}
+
+// linux.seccomp of a config.json.
+TEST(SeccompProfile, TakesFlagsAndListener) {
+  const auto parse = [](const std::string& more) {
+    return parse_seccomp_profile(
+        R"({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"], )" + more + "}",
+        {{}, "amd64", "6.1"});
+  };
+  const std::string notify = R"("syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}])";
+  const auto plain = parse(
+      R"("flags": ["SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"])");
+  ASSERT_TRUE(plain) << plain.error().message();
+  EXPECT_EQ(plain->flags, 1u | 2u | 4u);
+  const auto listening = parse(
+      R"("listenerPath": "/run/agent", "listenerMetadata": "m", "flags": ["SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"], )" +
+      notify);
+  ASSERT_TRUE(listening) << listening.error().message();
+  EXPECT_EQ(listening->flags, 8u | 32u);
+  EXPECT_EQ(listening->listener_path, "/run/agent");
+  EXPECT_EQ(listening->listener_metadata, "m");
+  EXPECT_TRUE(kernel::compile_seccomp(listening->policy));
+  EXPECT_THAT(parse(notify).error().message(), HasSubstr("without listenerPath"));
+  EXPECT_THAT(parse(R"("listenerMetadata": "m")").error().message(), HasSubstr("without listenerPath"));
+  EXPECT_THAT(parse(R"("flags": ["FLAG"])").error().message(), HasSubstr("unknown flag 'FLAG'"));
+}
+
+TEST(SeccompProfile, EveryActionCompiles) {
+  for (const char* action :
+       {"KILL", "KILL_PROCESS", "KILL_THREAD", "TRAP", "ERRNO", "TRACE", "LOG", "NOTIFY"}) {
+    const auto program = kernel::compile_seccomp(
+        {.default_action = {.name = "SCMP_ACT_ALLOW"},
+         .rules = {{.syscall = "mkdir", .action = {.name = std::string("SCMP_ACT_") + action, .data = 38}}}});
+    EXPECT_TRUE(program) << action << ": " << program.error().message();
+  }
+}
+
+// Its descriptor could not be handed over: the process would wait for itself.
+TEST(SeccompProfile, NotificationOfWhatHandsItOverIsRefused) {
+  const kernel::SeccompAction notify = {.name = "SCMP_ACT_NOTIFY"}, allow = {.name = "SCMP_ACT_ALLOW"};
+  EXPECT_THAT(
+      kernel::compile_seccomp({.default_action = allow, .rules = {{.syscall = "sendmsg", .action = notify}}})
+          .error()
+          .message(),
+      HasSubstr("SCMP_ACT_NOTIFY of 'sendmsg'"));
+  EXPECT_THAT(kernel::compile_seccomp({.default_action = notify}).error().message(),
+              HasSubstr("default action"));
 }
 
 }  // namespace
