@@ -120,6 +120,7 @@ class Creation {
     // Where hooks look for it. In a user namespace its root must be able to walk there.
     spec_.mount_point = spec_.root_path;
     add_home(spec_, &spec_.process);
+    TRY(const UniqueFd socket, listen_for_start(directory_));
     const runtime::StartOptions start{.follow_parent = false,
                                       .new_keyring = options_.new_keyring,
                                       .pivot = options_.pivot,
@@ -144,8 +145,10 @@ class Creation {
       return run_creation_hooks(engine_, spec_, container_);
     };
     TRY(const auto handles, group.open_handles());
-    TRY(Child child, launch(plan, spec_.process.args,
-                            {.init_path = engine_.programs + kInitProgram, .group = &handles}, reactions));
+    auto launched = launch(plan, spec_.process.args,
+                           {.init_path = engine_.programs + kInitProgram, .group = &handles}, reactions);
+    if (!launched) return tl::unexpected(explain(std::move(launched.error()), group));
+    Child child = std::move(*launched);
     record.pid = child.pid;
     record.pid_start = process_start(child.pid);
     if (auto finished = finish(); !finished) {
@@ -158,6 +161,14 @@ class Creation {
     started.pid = child.pid;
     started.pidfd = std::move(child.pidfd);
     return started;
+  }
+
+  // Our own first steps count against the limit too.
+  Error explain(Error error, const kernel::Cgroup& group) const {
+    const auto limit = spec_.resources.memory_limit;
+    if (!limit || *limit <= 0 || (error.error_number() != ENOMEM && group.oom_kills() == 0)) return error;
+    return std::move(error).with_context(
+        fmt::format("linux.resources.memory.limit: {} bytes are not enough", *limit));
   }
 
   Result<void> take_console(UniqueFd master, Started* started) {
