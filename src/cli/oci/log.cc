@@ -18,6 +18,11 @@ std::string quoted(std::string_view text) {
   return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+// For people, and for engines that show it to them as it is.
+std::string plain(std::string_view level, std::string_view message) {
+  return level == "error" ? fmt::format("{}\n", message) : fmt::format("{}: {}\n", level, message);
+}
+
 }  // namespace
 
 Result<Log> Log::open(std::string path, std::string_view format) {
@@ -34,7 +39,7 @@ void Log::write(std::string_view level, std::string_view message) const {
             : fmt::format("time=\"{}\" level={} msg={}\n", time, level, quoted(message));
   // When neither can be written there is nobody left to tell.
   if (path_.empty()) {
-    static_cast<void>(write_all(STDERR_FILENO, line).has_value());
+    static_cast<void>(write_all(STDERR_FILENO, json_ ? line : plain(level, message)).has_value());
     return;
   }
   if (const auto file = open_file(path_, O_WRONLY | O_CREAT | O_APPEND, 0644))
@@ -43,7 +48,7 @@ void Log::write(std::string_view level, std::string_view message) const {
 
 void Log::error(std::string_view message) const {
   write("error", message);
-  if (!path_.empty()) static_cast<void>(write_all(STDERR_FILENO, fmt::format("{}\n", message)).has_value());
+  if (!path_.empty()) static_cast<void>(write_all(STDERR_FILENO, plain("error", message)).has_value());
 }
 
 }  // namespace fermata::cli::oci

@@ -1,6 +1,6 @@
-// Messages as those who drive runtimes read them: on standard error, and in the file of --log, a line each,
-// as text or JSON
-// ({"level":"error","msg":"...","time":"..."}).
+// Messages as those who drive runtimes read them: in the file of --log, a line each, as text or JSON
+// ({"level":"error","msg":"...","time":"..."}); and on standard error, in plain words unless JSON was asked for
+// and there is no file.
 #pragma once
 
 #include <string>
