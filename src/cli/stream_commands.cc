@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 
 #include "base/files.h"
@@ -20,6 +21,20 @@ int exec_failure(const pod::StartFailure& failure) {
   return code == 125 ? 1 : code;
 }
 
+constexpr int kTimedOut = 124;  // as of timeout(1)
+
+// Part of a millisecond counts as a whole one: 0 would mean none.
+Result<std::chrono::milliseconds> read_timeout(const Flags& flags) {
+  if (!flags.has("timeout")) return std::chrono::milliseconds(0);
+  const std::string text = flags.text("timeout");
+  const auto duration = parse_duration(text);
+  if (!duration || *duration <= 0)
+    return fail(ErrorKind::invalid_argument,
+                "invalid argument \"{}\" for \"--timeout\" flag: not a duration above 0, such as 30s or 1m30s",
+                text);
+  return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::nanoseconds(*duration));
+}
+
 Result<int> run_exec(App& app, const Command&, const Flags& flags) {
   const auto& words = flags.arguments();
   pod::ExecConfig config{.command = {words.begin() + 1, words.end()},
@@ -33,6 +48,7 @@ Result<int> run_exec(App& app, const Command&, const Flags& flags) {
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   }};
   TRY(config.env, environment(flags, client));
+  TRY(config.timeout, read_timeout(flags));
   // A signal of ours belongs to the client: the process ends with its container, not with this command, as
   // docker has it.
   Foreground foreground{.terminal = config.terminal, .input = config.stdin_open, .forward_signals = false};
@@ -48,7 +64,13 @@ Result<int> run_exec(App& app, const Command&, const Flags& flags) {
       foreground,
       [&](const pod::StreamSelection& streams) { return engine->exec(words[0], config, streams); },
       [](int) {});
-  return end ? exit_code_of(*end) : exec_failure(end.error());
+  if (!end) return exec_failure(end.error());
+  if (!end->timed_out) return exit_code_of(*end);
+  print_error(Error(ErrorKind::unavailable, 0,
+                    fmt::format("exec in container '{}' did not end within {}: it was killed, with all that it "
+                                "had started",
+                                words[0], flags.text("timeout"))));
+  return kTimedOut;
 }
 
 Result<int> run_attach(App& app, const Command&, const Flags& flags) {
@@ -125,6 +147,9 @@ void add_stream_commands(std::vector<Command>& commands) {
                  {"env-file", 0, FlagKind::list, "list", "Read in a file of environment variables"},
                  {"interactive", 'i', FlagKind::boolean, "", "Keep STDIN open even if not attached"},
                  {"privileged", 0, FlagKind::boolean, "", "Give extended privileges to the command"},
+                 {"timeout", 0, FlagKind::text, "duration",
+                  "Kill the command with all that it has started after this time (e.g. \"30s\"); the exit code "
+                  "is then 124 (an addition to docker's flags)"},
                  {"tty", 't', FlagKind::boolean, "", "Allocate a pseudo-TTY"},
                  {"user", 'u', FlagKind::text, "string",
                   "Username or UID (format: \"<name|uid>[:<group|gid>]\")"},

@@ -107,12 +107,12 @@ class Carrier {
         TRY(write_all(options_.error_output, event.data));
         return true;
       case pod::Session::Event::Kind::ended:
-        end_ = {StreamEnd::Why::exited, event.exit_code};
+        end_ = {StreamEnd::Why::exited, event.exit_code, event.timed_out};
         return false;
       case pod::Session::Event::Kind::closed:
         break;
     }
-    end_ = {StreamEnd::Why::lost, 137};
+    end_ = {StreamEnd::Why::lost, 137, false};
     return false;
   }
 
@@ -130,7 +130,7 @@ class Carrier {
     pending_ = std::move(typed.bytes);
     if (!typed.detach) return true;
     if (!pending_.empty()) TRY(write_input());
-    end_ = {StreamEnd::Why::detached, 0};
+    end_ = {StreamEnd::Why::detached, 0, false};
     return false;
   }
 

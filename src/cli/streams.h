@@ -41,6 +41,7 @@ struct StreamOptions {
 struct StreamEnd {
   enum class Why { exited, detached, lost } why = Why::exited;
   int exit_code = 0;
+  bool timed_out = false;
 };
 
 Result<StreamEnd> carry_streams(pod::Session& session, SignalNotes* signals, const StreamOptions& options);

@@ -31,7 +31,6 @@ namespace {
 
 using kernel::raw::call;
 
-constexpr char kName[] = "fermata-exec";
 constexpr unsigned long kSignalSetSize = 8;
 constexpr std::uint64_t kAllSignals = ~std::uint64_t{0}, kNoSignals = 0;
 constexpr int kWaitNoHang = 1;  // WNOHANG of wait4(2)
@@ -43,7 +42,7 @@ enum : int { kSignalsFd = 0, kKillFd = 1, kMembersFd = 2, kFirstUnusedFd = kRepo
 // How the command's cgroup is killed.
 struct Group {
   UniqueFd kill;     // cgroup.kill; of v1 freezer.state
-  UniqueFd members;  // cgroup.procs, of v1 only
+  UniqueFd members;  // of v1 only: tasks
 };
 
 struct Command {
@@ -62,7 +61,7 @@ int open_group(const OpView& op, Group* group) {
   group->kill =
       freezer ? open_in(slot_fd(op), "freezer.state", O_RDWR) : open_in(slot_fd(op), "cgroup.kill", O_WRONLY);
   if (!group->kill) return -group->kill.get();
-  if (freezer) group->members = open_in(slot_fd(op), "cgroup.procs", O_RDWR);
+  if (freezer) group->members = open_in(slot_fd(op), "tasks", O_RDWR);
   return freezer && !group->members ? -group->members.get() : 0;
 }
 
@@ -213,7 +212,7 @@ int perform_supervise(const OpView& op) {
   if (!signals) return -signals.get();
   if (const long error = call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); error < 0)
     return static_cast<int>(-error);
-  call(SYS_prctl, PR_SET_NAME, kName, 0, 0, 0);
+  call(SYS_prctl, PR_SET_NAME, kSupervisorName, 0, 0, 0);
   block_signals(kAllSignals);  // the container's root may send any of them
   int pidfd = -1;
   const long pid = clone_command(op, &pidfd);

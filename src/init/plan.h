@@ -18,6 +18,7 @@ namespace fermata::init {
 
 inline constexpr std::uint32_t kPlanMagic = 0x504d5246;  // "FRMP"
 inline constexpr std::uint32_t kPlanVersion = 2;
+inline constexpr char kSupervisorName[] = "fermata-exec";  // how it is seen in a container
 inline constexpr int kReportFd = 3;
 inline constexpr int kPlanFd = 4;
 inline constexpr int kFirstSlotFd = 5;
@@ -85,7 +86,7 @@ enum class Op : std::uint16_t {
   set_memory_policy,     // a: the mode with its flags; data: the mask of nodes. set_mempolicy(2)
   raise_loopback,        // of the network namespace that we are in
   supervise,  // slot: the directory of a cgroup for the command alone, and in the `a` slots after it files
-              // cgroup.procs of v1 that the command enters too; flags: kFreezer. A child goes on with the
+              // `tasks` of v1 groups that the command enters too; flags: kFreezer. A child goes on with the
               // plan; init stays as its parent and subreaper, sends Report::started, and ends with the
               // command's exit code, 128+n for signal n. A packet from the other side, or its end, makes it
               // kill all that the command has started first. No synchronize may follow

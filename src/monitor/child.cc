@@ -43,9 +43,8 @@ void enter_cgroups(ChildPlan& plan) {
 void become_init(ChildPlan& plan) {
   if (!arrange_descriptors(plan)) fail_in(plan, Stage::clone);
   restore_inherited_state();
-  char name[] = "fermata-init";
-  char* arguments[] = {name, nullptr};
-  char* environment[] = {nullptr};
+  const char* const arguments[] = {plan.name, nullptr};
+  const char* const environment[] = {nullptr};
   ::syscall(SYS_execveat, plan.program, "", arguments, environment, AT_EMPTY_PATH);
   fail_in(plan, Stage::init);
 }

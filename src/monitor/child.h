@@ -13,6 +13,7 @@ struct ChildPlan {
   int fds[5 + kMaxFds];
   std::uint32_t fd_count = 0;
   int program = -1;
+  const char* name = "fermata-init";  // what `ps` shows of it
   int pid_namespace = -1;
   bool new_pid = false;
   // The user namespace that the child is born in, as its user 0, so that it owns the new PID namespace too;

@@ -66,12 +66,13 @@ void tell_client(PodProcess& process, Connection& client) {
 }
 
 void drain_expired(Timer* timer) {
-  PodProcess& process = *reinterpret_cast<DrainTimer*>(timer)->process;
+  PodProcess& process = *reinterpret_cast<ProcessTimer*>(timer)->process;
   drain_streams(process);
   finish(process);
 }
 
 void ended(PodProcess& process, const siginfo_t& how) {
+  loop::stop(process.supervision.timer.timer);
   process.info.pid = 0;
   process.info.exit_code = how.si_code == CLD_EXITED ? how.si_status : 128 + how.si_status;
   process.info.finished = loop::realtime_ns();
@@ -108,6 +109,7 @@ void reap_children() {
     PodProcess* process = find_pid(how.si_pid);
     if (process == nullptr) continue;
     process->host_pid = 0;
+    if (process->supervised() && how.si_code != CLD_EXITED) kill_exec_group(*process);
     if (process->info.id[0] == '\0')
       drop_process(*process);
     else if (process->state != State::starting ||
@@ -121,6 +123,7 @@ void finish(PodProcess& process) {
   process.state = State::ended;
   close_streams(process);
   close_log(process.log, loop::realtime_ns());
+  end_supervision(process);
   if (!process.has(kExec)) write_exit_file(process);
   process.pidfd.reset();
   process.oom_events.reset();

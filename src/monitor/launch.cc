@@ -57,6 +57,10 @@ int sort_descriptors(const Request& request, int* fds, PodProcess& process, Chil
       case FdTag::directory:
         process.directory.reset(std::exchange(fds[i], -1));
         break;
+      case FdTag::exec_group:
+        begin_supervision(process, std::exchange(fds[i], -1));
+        plan.name = init::kSupervisorName;
+        break;
       case FdTag::oom_events:
         arm_oom(process, std::exchange(fds[i], -1));
         break;
@@ -111,13 +115,14 @@ void answer(PodProcess& process, const Reply& reply) {
 }
 
 void succeed(PodProcess& process) {
-  loop::close_watch(process.report.watch);
+  if (!process.supervised()) loop::close_watch(process.report.watch);
   process.state = State::running;
   Reply reply = {};
   reply.op_index = init::kNoOp;
   reply.pid = process.info.pid;
   reply.process = process.info;
-  if (process.has(kReportPids)) reply.value = inner_pid(process.info.pid);
+  if (process.has(kReportPids))
+    reply.value = process.supervised() ? process.report.inner_pid : inner_pid(process.info.pid);
   answer(process, reply);
   start_streams(process);
 }
@@ -155,38 +160,6 @@ void report_ready(Watch* watch, std::uint32_t) {
   read_report(*reinterpret_cast<ReportWatch*>(watch)->process);
 }
 
-// One report; false at the end of the stream or when there is none now (`again`).
-bool take_report(PodProcess& process, bool& again) {
-  init::Report report = {};
-  iovec part = {&report, sizeof report};
-  alignas(cmsghdr) unsigned char control[CMSG_SPACE(sizeof(int))];
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  const ssize_t got = ::recvmsg(process.report.watch.fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (got < 0 && errno == EINTR) return true;
-  again = got < 0 && errno == EAGAIN;
-  if (got <= 0) return false;
-  int fd = -1;
-  const cmsghdr* rights = CMSG_FIRSTHDR(&message);
-  if (rights != nullptr && rights->cmsg_type == SCM_RIGHTS && rights->cmsg_len >= CMSG_LEN(sizeof fd))
-    std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
-  const bool console = got == sizeof report && report.kind == init::ReportKind::console;
-  if (fd >= 0 && console)
-    take_console(process, fd);
-  else if (fd >= 0)
-    ::close(fd);
-  if (got != sizeof report) return true;
-  if (report.kind == init::ReportKind::ready) process.report.ready = true;
-  if (report.kind == init::ReportKind::failed) {
-    process.report.error = report.error != 0 ? report.error : EIO;
-    process.report.op_index = report.op_index;
-  }
-  return true;
-}
-
 int open_launch(Connection& connection, const Launch& launch, PodProcess& process, int (&child_fds)[3],
                 int& report, Reply& failure) {
   if (!process.has(kExec) && launch.log_enabled != 0) {
@@ -199,10 +172,12 @@ int open_launch(Connection& connection, const Launch& launch, PodProcess& proces
   if (error == 0 && ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) error = errno;
   if (error == 0) {
     report = pair[1];
+    const int on = 1;
+    if (::setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) error = errno;
     process.report.process = &process;
     process.report.watch.fd = pair[0];
     process.report.watch.ready = report_ready;
-    error = loop::watch(process.report.watch, EPOLLIN);
+    if (error == 0) error = loop::watch(process.report.watch, EPOLLIN);
   }
   if (error != 0) failed(failure, Stage::clone, error);
   connection.streams = launch.attach & (kAttachStdin | kAttachStdout | kAttachStderr);
@@ -254,7 +229,8 @@ bool launch(Connection& connection, const Request& request, int* fds, Reply& fai
     drop_process(*process);
     return false;
   }
-  process->pidfd.reset(pidfd);
+  (process->supervised() ? process->supervision.supervisor : process->pidfd).reset(pidfd);
+  if (process->supervised() && launch.timeout_ms != 0) limit_time(*process, launch.timeout_ms);
   add_client(*process, connection, Connection::Mode::launching);
   return true;
 }
@@ -263,15 +239,21 @@ bool read_report(PodProcess& process) {
   bool again = false;
   while (take_report(process, again)) {
   }
+  const bool silent = !again || process.host_pid == 0;  // for ever
+  if (process.state != State::starting) {
+    if (silent) loop::close_watch(process.report.watch);  // a supervisor ends; how, its parent is told
+    return true;
+  }
   if (process.report.error != 0) {
     fail_launch(process, Stage::init, process.report.error, process.report.op_index);
     return false;
   }
-  if (again && process.host_pid != 0) return true;
+  const bool executed = process.supervised() ? process.report.started : silent;
+  if (!executed && !silent) return true;
   // The end without a failure is a successful exec; but not before `ready`, without which the process would
   // outlive us: init was killed.
-  if (!process.report.ready) {
-    fail_launch(process, Stage::init, ECHILD, init::kNoOp);
+  if (!executed || !process.report.ready) {
+    fail_launch(process, Stage::init, process.has(kTimedOut) ? ETIMEDOUT : ECHILD, init::kNoOp);
     return false;
   }
   succeed(process);

@@ -46,6 +46,7 @@ void drop_process(PodProcess& process) {
     break;
   }
   loop::stop(process.drain.timer);
+  end_supervision(process);
   loop::close_watch(process.report.watch);
   close_streams(process);
   close_log(process.log, loop::realtime_ns());

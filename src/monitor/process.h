@@ -1,7 +1,8 @@
 // The processes of the pod: containers and exec sessions, from launch to their recorded end. Their list, and
 // what happens to one; the streams are in streams.cc, the way to the clone in launch.cc.
 //
-// A process `starts` until fermata-init has made it the container's (its report socket closes), `runs`, is
+// A process `starts` until fermata-init has made it the container's (its report socket closes; a supervisor
+// keeps it, and reports `started`), `runs`, is
 // `draining` once it is dead and its output is read to the end, and has then `ended`.
 //
 // Output goes to the log and to every attached client. A client that takes less than the container gives is
@@ -44,13 +45,25 @@ struct ReportWatch {
   Watch watch;
   PodProcess* process = nullptr;
   bool ready = false;
+  bool started = false;  // by a supervisor, which says no more
+  std::int32_t inner_pid = 0;
   std::int32_t error = 0;
   std::uint32_t op_index = 0;
 };
 
-struct DrainTimer {
+struct ProcessTimer {
   Timer timer;
   PodProcess* process = nullptr;
+};
+
+// Of an exec: init stays as the command's parent, and ends it with all that it has started when it is told to
+// (init::Op::supervise). Then `host_pid` is init's, `pidfd` and `info.pid` are the command's.
+struct Supervision {
+  UniqueFd container;  // its cgroup, with that of the command in it; invalid: there is no supervisor
+  char group[kIdSize + sizeof kExecGroup] = {};
+  UniqueFd supervisor;  // pidfd
+  ProcessTimer timer;   // the command's time, then the supervisor's patience
+  bool ordered = false;
 };
 
 struct PodProcess {
@@ -66,7 +79,8 @@ struct PodProcess {
   Output output[2];
   Input input;
   Log log;
-  DrainTimer drain;
+  ProcessTimer drain;
+  Supervision supervision;
   std::uint32_t rows = 0, columns = 0;
   Connection* clients = nullptr;  // who launches, waits for or streams it
   Connection* owner = nullptr;    // of an exec session: the connection that may still ask for its end
@@ -74,6 +88,7 @@ struct PodProcess {
   PodProcess* next = nullptr;
 
   bool has(std::uint32_t flag) const { return (info.flags & flag) != 0; }
+  bool supervised() const { return supervision.container.valid(); }
 };
 
 // The list. nullptr when there is none of that id.
@@ -95,6 +110,21 @@ void forget_connection(Connection& connection);
 bool launch(Connection& connection, const Request& request, int* fds, Reply& failure);
 // Reads what init has reported so far. False: the launch has failed, and the record is no longer to be used.
 bool read_report(PodProcess& process);
+
+// supervision.cc
+void begin_supervision(PodProcess& process, int container_group);
+void limit_time(PodProcess& process, std::uint64_t timeout_ms);
+// Tells the supervisor to end everything; it is given some time, then the group is killed over its head. 0 or
+// an errno.
+int order_end(PodProcess& process);
+// The supervisor did not end by itself: what it would have killed.
+void kill_exec_group(PodProcess& process);
+// Whatever the end was. A group that still has members is left to who removes the container's.
+void end_supervision(PodProcess& process);
+
+// report.cc. One report into `process.report`; false at the end of the stream, or (`again`) when there is
+// none now.
+bool take_report(PodProcess& process, bool& again);
 
 // streams.cc
 int open_streams(PodProcess& process, int (&child_fds)[3]);

@@ -21,7 +21,9 @@
 
 namespace fermata::monitor {
 
-inline constexpr std::uint32_t kProtocolVersion = 1;
+// What a monitor of this tree speaks, by Reply::value of `hello`. Version 2: kill_group, and a launch with
+// exec_group. A Header carries the first version that has what its packet asks for.
+inline constexpr std::uint32_t kProtocolVersion = 2;
 inline constexpr int kListenFd = 3;
 inline constexpr std::uint32_t kMaxPacket = 96 * 1024;
 inline constexpr std::uint32_t kMaxFds = 200;  // the kernel's SCM_MAX_FD is 253
@@ -41,6 +43,8 @@ enum class Type : std::uint32_t {
   reopen_log,  // payload: Wait (the id)
   end,         // payload: none; refused with EBUSY while a process runs. The monitor replies, then exits
   forget,      // payload: Wait (the id): drops the record of an ended process
+  kill_group,  // payload: Wait (the id) of a launch with exec_group: kills it with all that it has started,
+               // which ends as if it were killed. Replies before that; EOPNOTSUPP: it has no such group
   reply = 100,
   frame,  // payload: Frame, then data
 };
@@ -61,6 +65,9 @@ enum class FdTag : std::uint8_t {
   mount_namespace,
   port,   // hold_ports: a bound socket, only kept
   relay,  // hold_ports: a listening TCP or a bound UDP socket whose traffic is forwarded to HoldPorts::target
+  exec_group,  // launch of an exec whose plan has `supervise`: the directory of the container's cgroup (v2,
+               // or v1's freezer) in which the command's own stands, named by kExecGroup and the id. The
+               // monitor removes that at the end when nothing of the command lives on
 };
 
 struct Header {
@@ -87,7 +94,8 @@ inline constexpr std::uint32_t kExec = 8;  // a second process of `container`; n
 inline constexpr std::uint32_t kInfra = 16;        // its end is the pod's
 inline constexpr std::uint32_t kNotifyExit = 32;   // start the event command at its end
 inline constexpr std::uint32_t kNewPid = 64;       // CLONE_NEWPID
-inline constexpr std::uint32_t kReportPids = 128;  // Reply::pid is also valid in the new PID namespace
+inline constexpr std::uint32_t kReportPids = 128;  // Reply::value is its pid in its own PID namespace
+inline constexpr std::uint32_t kTimedOut = 256;    // of Process alone: Launch::timeout_ms was over
 
 // Streams, as bits of Launch::attach and Attach::streams.
 inline constexpr std::uint32_t kAttachStdin = 1;
@@ -104,6 +112,7 @@ struct Launch {
   std::uint32_t log_enabled;
   std::uint32_t rows;  // of the terminal, 0: unknown
   std::uint32_t columns;
+  std::uint64_t timeout_ms;  // with exec_group: kill_group after this time; 0: never. Since version 2
 };
 
 struct Signal {
@@ -187,6 +196,7 @@ inline constexpr std::uint32_t kMaxFrameData = 32 * 1024;
 // The file `log`: lines of the CRI log format, "<RFC 3339 nano> stdout|stderr F|P <content>\n"; P marks a
 // partial line.
 inline constexpr char kExitFile[] = "exit";
+inline constexpr char kExecGroup[] = "exec-";
 inline constexpr char kLogFile[] = "log";
 
 }  // namespace fermata::monitor

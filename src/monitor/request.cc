@@ -21,6 +21,7 @@ std::size_t payload_size(Type type) {
     case Type::wait:
     case Type::reopen_log:
     case Type::forget:
+    case Type::kill_group:
       return sizeof(Wait);
     case Type::hold_ports:
       return sizeof(HoldPorts);
@@ -31,7 +32,7 @@ std::size_t payload_size(Type type) {
   }
 }
 
-bool known(Type type) { return (type >= Type::hello && type <= Type::forget) || type == Type::frame; }
+bool known(Type type) { return (type >= Type::hello && type <= Type::kill_group) || type == Type::frame; }
 
 bool valid_id(const char (&id)[kIdSize]) {
   std::size_t length = 0;
@@ -61,6 +62,7 @@ bool valid_payload(const Request& request) {
     case Type::wait:
     case Type::reopen_log:
     case Type::forget:
+    case Type::kill_group:
       return valid_id(payload.wait.id);
     case Type::hold_ports:
       return payload.hold_ports.relay_count <=

@@ -70,6 +70,8 @@ TEST(Request, IdsAreChecked) {
   Wait endless;
   std::memset(&endless, 'a', sizeof endless);
   EXPECT_EQ(decode(packet(Type::wait, endless)), EINVAL);
+  EXPECT_EQ(decode(packet(Type::kill_group, endless)), EINVAL);
+  EXPECT_EQ(decode(packet(Type::kill_group, wait_for("a"))), 0);
   Signal signal = {};
   std::strcpy(signal.id, "a");
   EXPECT_EQ(decode(packet(Type::signal, signal)), EINVAL);

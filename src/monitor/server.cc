@@ -157,6 +157,12 @@ void handle_forget(Connection& connection, const Wait& which) {
   reply_error(connection, 0);
 }
 
+void handle_kill_group(Connection& connection, const Wait& which) {
+  PodProcess* process = find_process(which.id);
+  if (process == nullptr || process->host_pid == 0) return reply_error(connection, ESRCH);
+  reply_error(connection, process->supervised() ? order_end(*process) : EOPNOTSUPP);
+}
+
 void handle_end(Connection& connection) {
   if (any_process_runs()) return reply_error(connection, EBUSY);
   reply_error(connection, 0);
@@ -217,6 +223,8 @@ void handle_request(Connection& connection, const Request& request, int* fds) {
       return handle_end(connection);
     case Type::forget:
       return handle_forget(connection, payload.wait);
+    case Type::kill_group:
+      return handle_kill_group(connection, payload.wait);
     default:
       return reply_error(connection, ENOSYS);
   }

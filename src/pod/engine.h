@@ -34,8 +34,9 @@ class Session {
   virtual ~Session() = default;
   struct Event {
     enum class Kind { output, error_output, ended, closed } kind;
-    std::string data;   // output
-    int exit_code = 0;  // ended
+    std::string data;        // output
+    int exit_code = 0;       // ended
+    bool timed_out = false;  // ended, because ExecConfig::timeout was over
   };
   // For poll(2).
   virtual int fd() const = 0;

@@ -11,6 +11,7 @@
 #include "kernel/program.h"
 #include "pod/container_spec.h"
 #include "pod/engine_impl.h"
+#include "pod/exec_group.h"
 #include "pod/launcher.h"
 #include "pod/sandbox.h"
 #include "pod/sharing.h"
@@ -77,14 +78,44 @@ struct PreparedExec {
   LaunchRequest request;
   runtime::LaunchPlan plan;
   std::vector<UniqueFd> kept;
+  std::optional<ExecGroup> group = {};
 };
 
+// With a group of its own, and a supervisor, where the host and the monitor have that.
+Result<void> prepare_group(Engine::Impl& engine, const ContainerRow& container, const PodRow& pod,
+                           const ExecConfig& config, bool supervised, PreparedExec& prepared) {
+  TRY(const auto* mounts, engine.cgroup_mounts());
+  const std::string path = engine.container_cgroup(pod, container.id);
+  if (supervised) {
+    TRY(prepared.group, make_exec_group(*mounts, path, prepared.request.id));
+  }
+  if (prepared.group) {
+    prepared.request.exec_group = prepared.group->container.get();
+    prepared.request.timeout_ms = static_cast<std::uint64_t>(config.timeout.count());
+    return {};
+  }
+  if (config.timeout.count() != 0)
+    return supervised
+               ? fail(ErrorKind::unsupported,
+                      "a timeout needs a cgroup v2 tree, or the freezer of v1, and this host has neither: "
+                      "mount one at /sys/fs/cgroup")
+               : fail(ErrorKind::unsupported,
+                      "a timeout needs a newer monitor than pod {} has: restart container '{}'", pod.id,
+                      container.name);
+  TRY(prepared.request.group, kernel::Cgroup::open(*mounts, path).open_handles());
+  return {};
+}
+
 Result<PreparedExec> prepare(Engine::Impl& engine, const ContainerRow& container, const ExecConfig& config,
-                             const StreamSelection& streams) {
+                             const StreamSelection& streams, bool supervised) {
   if (config.command.empty()) return fail(ErrorKind::invalid_argument, "no exec command specified");
   TRY(auto live, engine.reach(container.pod));
   if (!live || !live->runs(container.id))
     return fail(ErrorKind::conflict, "container {} is not running", container.id);
+  TRY(const bool paused, engine.is_paused(container));
+  if (paused)
+    return fail(ErrorKind::conflict, "Container {} is paused, unpause the container before exec",
+                container.id);
   TRY(const PodRow pod, engine.store().pod(container.pod));
   PreparedExec prepared{.live = std::move(*live), .request = {}, .plan = {}, .kept = {}};
   const auto keep = [&](UniqueFd fd) {
@@ -100,19 +131,23 @@ Result<PreparedExec> prepare(Engine::Impl& engine, const ContainerRow& container
   TRY(const oci::Process process, exec_process(container, config, root.get(), streams));
   TRY(UniqueFd seccomp, exec_seccomp(engine, container, config, process.capabilities.bounding));
   const int seccomp_fd = seccomp ? keep(std::move(seccomp)) : -1;
-  const runtime::ExecTarget target{.pidfd = keep(std::move(pidfd)),
-                                   .pid_namespace = keep(std::move(pid_namespace)),
-                                   .namespaces = runtime::namespaces_of(pid)};
-  TRY(prepared.plan, runtime::plan_exec(process, target, seccomp_fd));
-  TRY(const auto* mounts, engine.cgroup_mounts());
-  TRY(auto group, kernel::Cgroup::open(*mounts, engine.container_cgroup(pod, container.id)).open_handles());
   TRY(UniqueFd init, kernel::open_program(engine.options().programs + "/fermata-init"));
   prepared.request.id = random_hex(32);
+  runtime::ExecTarget target{.pidfd = keep(std::move(pidfd)),
+                             .pid_namespace = keep(std::move(pid_namespace)),
+                             .namespaces = runtime::namespaces_of(pid)};
+  TRY(prepare_group(engine, container, pod, config, supervised, prepared));
+  if (prepared.group) target.cgroup = prepared.group->borrow();
+  auto plan = runtime::plan_exec(process, target, seccomp_fd);
+  if (!plan) {
+    if (prepared.group) prepared.group->remove();
+    return tl::unexpected(std::move(plan.error()));
+  }
+  prepared.plan = std::move(*plan);
   prepared.request.container = container.id;
   prepared.request.flags = monitor::kExec | (config.terminal ? monitor::kTerminal : 0) |
                            (config.stdin_open ? monitor::kStdinOpen | monitor::kStdinOnce : 0);
   prepared.request.init_program = keep(std::move(init));
-  prepared.request.group = std::move(group);
   return prepared;
 }
 
@@ -133,10 +168,16 @@ SessionResult Engine::Impl::exec(const std::string& reference, const ExecConfig&
                         "a container that has joined it",
                         container->name)),
         kCannotInvoke);
-  auto prepared = prepare(*this, *container, config, streams);
-  if (!prepared) return failure(std::move(prepared.error()), kEngineFailed);
-  return launch_process(prepared->live, prepared->plan, config.command, std::move(prepared->request),
-                        streams);
+  for (bool supervised = true;; supervised = false) {
+    auto prepared = prepare(*this, *container, config, streams, supervised);
+    if (!prepared) return failure(std::move(prepared.error()), kEngineFailed);
+    auto session =
+        launch_process(prepared->live, prepared->plan, config.command, std::move(prepared->request), streams);
+    if (session) return session;
+    if (prepared->group) prepared->group->remove();
+    // A pod that was made by an engine of before supervisors.
+    if (!supervised || session.error().error.error_number() != EPROTONOSUPPORT) return session;
+  }
 }
 
 }  // namespace fermata::pod

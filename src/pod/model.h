@@ -1,6 +1,7 @@
 // What the engine is asked for and what it tells: plain values, shared by every face (CLI, CRI).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -133,6 +134,8 @@ struct ExecConfig {
   bool terminal = false;
   bool stdin_open = false;
   bool privileged = false;
+  // Then the command is killed with all that it has started. 0: never.
+  std::chrono::milliseconds timeout{0};
 };
 
 }  // namespace fermata::pod

@@ -34,6 +34,8 @@ struct LaunchRequest {
   int directory = -1;
   int oom_events = -1;
   kernel::Cgroup::Handles group;  // all of it is used: hybrid hosts need both
+  int exec_group = -1;            // monitor::FdTag::exec_group: the plan has a supervisor
+  std::uint64_t timeout_ms = 0;   // with exec_group; 0: none
   std::uint64_t log_size = 0;
   std::uint32_t log_files = 1;
   bool log_enabled = false;
@@ -61,9 +63,12 @@ class MonitorClient {
   // `namespaces`: CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS. Repeating it is fine.
   Result<PodNamespaces> setup(std::uint32_t namespaces, std::uint64_t shm_size, const std::string& hostname);
   Result<PodNamespaces> namespaces();
-  // An Error means that the monitor could not be asked; what it answers is the outcome.
+  // An Error means that the monitor could not be asked; what it answers is the outcome. EPROTONOSUPPORT: it is
+  // of before exec_group.
   Result<LaunchOutcome> launch(const LaunchRequest& request, const StreamSelection& streams);
   Result<void> signal(const std::string& id, int signal);
+  // Of a launch with exec_group: all that has come of it. It ends as if it were killed.
+  Result<void> kill_group(const std::string& id);
   Result<void> resize(const std::string& id, std::uint32_t rows, std::uint32_t columns);
   Result<std::vector<monitor::Process>> list();
   // Blocks until the process has ended (all its output is then in the log).

@@ -54,6 +54,7 @@ class MonitorSession final : public Session {
         std::memcpy(&process, data.data(), sizeof process);
         event.kind = Event::Kind::ended;
         event.exit_code = process.exit_code;
+        event.timed_out = (process.flags & monitor::kTimedOut) != 0;
         return event;
       }
       default:
@@ -82,7 +83,7 @@ class MonitorSession final : public Session {
  private:
   Result<void> send(Stream stream, const void* data, std::size_t size) {
     Header header = {};
-    header.version = monitor::kProtocolVersion;
+    header.version = 1;  // frames are in all of them
     header.type = monitor::Type::frame;
     header.size = static_cast<std::uint32_t>(sizeof(Frame) + size);
     Frame frame = {.stream = stream, .reserved = 0};

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <fstream>
 
 #include "kernel/support/stand_in_init.h"
 #include "kernel/support/test_monitor.h"
@@ -295,6 +296,110 @@ TEST_F(MonitorTest, ExecSessionsLeaveNoRecord) {
   ASSERT_EQ(client.launch(wanted, {})->reply.error, 0);
   EXPECT_EQ(client.wait("session").value().exit_code, 8);
   EXPECT_EQ(client.list().value().size(), 1u);
+}
+
+// Exec sessions under a supervisor: a directory stands for the container's cgroup.
+class SupervisedExec : public MonitorTest {
+ protected:
+  void SetUp() override {
+    MonitorTest::SetUp();
+    container_ = path_ + "/cgroup";
+    std::filesystem::create_directories(group());
+    container_fd_ = open_file(container_, O_RDONLY | O_DIRECTORY).value();
+    std::ofstream(group() + "/cgroup.kill");
+  }
+  std::string group() const { return container_ + "/exec-session"; }
+  pod::LaunchRequest supervised(const std::string& script) {
+    auto wanted = request("session", script);
+    wanted.container = "c";
+    wanted.flags = monitor::kExec;
+    wanted.directory = -1;
+    wanted.log_enabled = false;
+    wanted.exec_group = container_fd_.get();
+    return wanted;
+  }
+  // A real group is empty for rmdir(2) although it has files.
+  void make_removable() const { std::filesystem::remove(group() + "/cgroup.kill"); }
+
+  std::string container_;
+  UniqueFd container_fd_;
+};
+
+TEST_F(SupervisedExec, TellsTheCommandsPidAndExitCodeAndRemovesTheGroup) {
+  make_removable();
+  auto wanted = supervised("#supervise\necho $$; exit 125");
+  wanted.flags |= monitor::kReportPids;
+  auto client = connect();
+  auto outcome = client.launch(wanted, kOutput);
+  ASSERT_TRUE(outcome && outcome->session) << outcome->reply.error;
+  EXPECT_EQ(outcome->reply.value, 77);
+  const Heard heard = listen(*outcome->session);
+  EXPECT_EQ(heard.output, std::to_string(outcome->reply.pid) + "\n");
+  EXPECT_EQ(heard.exit_code, 125);
+  EXPECT_TRUE(eventually([&] { return !std::filesystem::exists(group()); }));
+  EXPECT_EQ(connect().list().value().size(), 0u);
+}
+
+TEST_F(SupervisedExec, AFailedOneIsReportedAndItsGroupRemoved) {
+  make_removable();
+  const auto reply = connect().launch(supervised("#fail 7 2\n"), {})->reply;
+  EXPECT_EQ(reply.error, ENOENT);
+  EXPECT_EQ(reply.op_index, 7u);
+  EXPECT_TRUE(eventually([&] { return !std::filesystem::exists(group()); }));
+  EXPECT_EQ(connect().launch(supervised("#die\n"), {})->reply.error, ECHILD);
+}
+
+TEST_F(SupervisedExec, SignalsReachTheCommandAndAnOrderAllOfIt) {
+  auto client = connect();
+  ASSERT_EQ(client.launch(supervised("#supervise\ntrap 'exit 9' TERM; while :; do sleep 0.01; done"), {})
+                ->reply.error,
+            0);
+  ASSERT_TRUE(client.signal("session", SIGTERM));
+  EXPECT_EQ(client.wait("session").value().exit_code, 9);
+
+  ASSERT_EQ(client.launch(supervised("#supervise\ntrap '' TERM; sleep 1000"), {})->reply.error, 0);
+  ASSERT_TRUE(client.kill_group("session"));
+  ASSERT_TRUE(client.kill_group("session"));
+  const auto ended = client.wait("session").value();
+  EXPECT_EQ(ended.exit_code, 137);
+  EXPECT_EQ(ended.flags & monitor::kTimedOut, 0u);
+  EXPECT_EQ(client.kill_group("session").error().error_number(), ESRCH);
+  EXPECT_EQ(read_file(group() + "/cgroup.kill").value(), "");  // the supervisor has done it
+
+  launch("c", "exec sleep 1000");
+  EXPECT_EQ(client.kill_group("c").error().error_number(), EOPNOTSUPP);
+}
+
+TEST_F(SupervisedExec, ItsTimeIsLimited) {
+  auto wanted = supervised("#supervise\necho up; exec sleep 1000");
+  wanted.timeout_ms = 50;
+  auto client = connect();
+  auto outcome = client.launch(wanted, kOutput);
+  ASSERT_TRUE(outcome && outcome->session);
+  EXPECT_EQ(outcome->session->read().value().data, "up\n");
+  const auto last = outcome->session->read().value();
+  EXPECT_EQ(last.exit_code, 137);
+  EXPECT_TRUE(last.timed_out);
+  // Nobody need be there to see it, and what ends in time has not timed out.
+  client = connect();
+  ASSERT_EQ(client.launch(wanted, {})->reply.error, 0);
+  EXPECT_NE(client.wait("session").value().flags & monitor::kTimedOut, 0u);
+  wanted.plan = "#supervise\nexit 4";
+  wanted.timeout_ms = 60'000;
+  ASSERT_EQ(client.launch(wanted, {})->reply.error, 0);
+  const auto in_time = client.wait("session").value();
+  EXPECT_EQ(in_time.exit_code, 4);
+  EXPECT_EQ(in_time.flags & monitor::kTimedOut, 0u);
+}
+
+TEST_F(SupervisedExec, WhatASupervisorDoesNotDoTheMonitorDoes) {
+  auto wanted = supervised("#deaf\nexec sleep 1000");
+  wanted.timeout_ms = 10;
+  auto client = connect();
+  ASSERT_EQ(client.launch(wanted, {})->reply.error, 0);
+  const auto ended = client.wait("session").value();  // killed with the supervisor
+  EXPECT_EQ(ended.exit_code, 137);
+  EXPECT_EQ(read_file(group() + "/cgroup.kill").value(), "1");
 }
 
 TEST_F(MonitorTest, OnePidNamespaceForTwo) {

@@ -3,6 +3,7 @@
 // orders, all of it is then run by /bin/sh.
 //     #fail <op> <errno>   reports a failure        #console   opens a terminal as init does
 //     #die                 is killed before ready   #slots     checks that slot 0 is open
+//     #supervise           stays as a supervisor    #deaf      ... that hears no order
 #pragma once
 
 #include <fcntl.h>
@@ -11,6 +12,8 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -55,6 +58,32 @@ inline void stand_in_console() {
   ::close(master);
 }
 
+// Returns in the child. The parent reports the child's descriptor, and ends as it does.
+inline void stand_in_supervise(bool deaf) {
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0) ::_exit(97);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setpgid(0, 0);
+    return;
+  }
+  ::close(ends[1]);
+  char byte;
+  if (::read(ends[0], &byte, 1) != 0) ::_exit(96);  // the end: it has been executed
+  stand_in_report(init::ReportKind::started, 77, 0, static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  for (int fd = 0; fd < 3; ++fd) ::close(fd);
+  sigset_t all;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_BLOCK, &all, nullptr);
+  int status = 0;
+  while (::waitpid(child, &status, deaf ? 0 : WNOHANG) != child)
+    if (::recv(init::kReportFd, &byte, 1, MSG_DONTWAIT) >= 0)
+      ::kill(-child, SIGKILL);
+    else
+      ::usleep(1000);
+  ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
 [[noreturn]] inline void stand_in_init() {
   for (int fd = init::kReportFd; fd < 300; ++fd)
     if (::fcntl(fd, F_GETFD) >= 0) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -71,6 +100,8 @@ inline void stand_in_console() {
     stand_in_report(init::ReportKind::failed, op, static_cast<int>(std::strtol(end, nullptr, 10)));
     ::_exit(125);
   }
+  const bool deaf = plan.find("#deaf\n") != std::string::npos;
+  if (deaf || plan.find("#supervise\n") != std::string::npos) stand_in_supervise(deaf);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   stand_in_report(init::ReportKind::ready, 0, 0);
   ::setenv("PATH", "/usr/bin:/bin", 1);
@@ -79,7 +110,9 @@ inline void stand_in_console() {
 }
 
 __attribute__((constructor)) inline void stand_in_when_asked(int count, char** arguments, char**) {
-  if (count >= 1 && std::strcmp(arguments[0], "fermata-init") == 0) stand_in_init();
+  if (count >= 1 && (std::strcmp(arguments[0], "fermata-init") == 0 ||
+                     std::strcmp(arguments[0], init::kSupervisorName) == 0))
+    stand_in_init();
 }
 
 }  // namespace fermata::test
