@@ -60,10 +60,11 @@ Result<Record> parse_record(std::string_view text) {
     document.at("cgroup").get_to(record.cgroup);
     document.at("scope").get_to(record.scope);
     document.at("program").get_to(record.program);
-    const json& resctrl = document.at("resctrl");
-    resctrl.at("path").get_to(record.resctrl.path);
-    resctrl.at("made").get_to(record.resctrl.made);
-    resctrl.at("monitor").get_to(record.resctrl.monitor_path);
+    // What later versions added may be absent: their commands serve the containers that they find.
+    const json resctrl = document.value("resctrl", json::object());
+    record.resctrl = {.path = resctrl.value("path", ""),
+                      .made = resctrl.value("made", false),
+                      .monitor_path = resctrl.value("monitor", "")};
     document.at("firstStep").get_to(record.first_step);
     document.at("steps").get_to(record.steps);
     return record;

@@ -10,6 +10,7 @@
 #include "kernel/capabilities.h"
 #include "runtime/defaults.h"
 #include "runtime/mount_trees.h"
+#include "runtime/sysctls.h"
 
 namespace fermata::bundle {
 namespace {
@@ -66,6 +67,7 @@ Result<SpecParts> open_spec(oci::RuntimeSpec* spec, const std::string& bundle, c
   SpecParts parts;
   TRY(check_root(spec, bundle));
   TRY(open_namespaces(spec, &parts));
+  TRY(runtime::check_sysctls(*spec));
   TRY(runtime::PreparedMounts mounts, runtime::open_mounts(spec, bundle, cgroup));
   for (UniqueFd& fd : mounts.descriptors) parts.kept.push_back(std::move(fd));
   add_default_devices(spec);

@@ -11,12 +11,13 @@
 #include "base/text.h"
 #include "pod/container_spec.h"
 #include "pod/engine.h"
+#include "pod/limits.h"
+#include "runtime/sysctls.h"
 
 namespace fermata::pod {
 namespace {
 
-constexpr std::uint64_t kMinimumMemory = 6u << 20;  // docker's
-constexpr std::size_t kMaximumHostname = 64;        // HOST_NAME_MAX, uts_namespaces(7)
+constexpr std::size_t kMaximumHostname = 64;  // HOST_NAME_MAX, uts_namespaces(7)
 
 bool is_address(std::string_view text) {
   unsigned char address[16];
@@ -72,14 +73,12 @@ Result<void> check_namespaces(const ContainerConfig& config) {
                 kMaximumHostname);
   const bool host_network = config.net.kind == "host";
   for (const auto& [key, value] : config.sysctls) {
-    const bool net = key.starts_with("net."), ipc = key.starts_with("kernel.shm") ||
-                                                    key.starts_with("kernel.msg") || key == "kernel.sem" ||
-                                                    key.starts_with("fs.mqueue.");
-    if (net && host_network)
+    const auto owner = runtime::namespace_of_sysctl(key);
+    if (owner == oci::Namespace::Type::network && host_network)
       return fail(ErrorKind::invalid_argument, "sysctl '{}' not allowed in host network namespace", key);
-    if (ipc && config.ipc.kind == "host")
+    if (owner == oci::Namespace::Type::ipc && config.ipc.kind == "host")
       return fail(ErrorKind::invalid_argument, "sysctl '{}' not allowed in host ipc namespace", key);
-    if (!net && !ipc && key != "kernel.domainname")
+    if (!owner || owner == oci::Namespace::Type::user || key == "kernel.hostname")
       return fail(ErrorKind::invalid_argument, "sysctl '{}' is not allowed: it belongs to no namespace", key);
   }
   return {};
@@ -110,25 +109,6 @@ Result<void> check_mounts(const ContainerConfig& config) {
         std::end(kPropagations))
       return fail(ErrorKind::invalid_argument, "invalid propagation mode: {}", mount.propagation);
   }
-  return {};
-}
-
-Result<void> check_resources(const Resources& resources) {
-  if (resources.memory && *resources.memory != 0 && *resources.memory < kMinimumMemory)
-    return fail(ErrorKind::invalid_argument, "Minimum memory limit allowed is 6MB");
-  if (resources.memory_swap && *resources.memory_swap > 0) {
-    if (!resources.memory)
-      return fail(ErrorKind::invalid_argument,
-                  "You should always set the Memory limit when using Memoryswap limit, see usage");
-    if (static_cast<std::uint64_t>(*resources.memory_swap) < *resources.memory)
-      return fail(ErrorKind::invalid_argument,
-                  "Minimum memoryswap limit should be larger than memory limit, see usage");
-  }
-  if (resources.memory_reservation && resources.memory && *resources.memory_reservation > *resources.memory)
-    return fail(ErrorKind::invalid_argument,
-                "Minimum memory limit can not be less than memory reservation limit, see usage");
-  if (resources.cpus && !(*resources.cpus >= 0.01 || *resources.cpus == 0))
-    return fail(ErrorKind::invalid_argument, "--cpus {}: the least is 0.01", *resources.cpus);
   return {};
 }
 

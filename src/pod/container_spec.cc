@@ -4,16 +4,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "base/text.h"
+#include "pod/limits.h"
 #include "runtime/defaults.h"
 
 namespace fermata::pod {
 namespace {
 
-constexpr int kPauseOomScore = -998;          // as Kubernetes has it
-constexpr std::uint64_t kCpuPeriod = 100000;  // microseconds
+constexpr int kPauseOomScore = -998;  // as Kubernetes has it
 constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 std::string_view env_name(std::string_view variable) { return variable.substr(0, variable.find('=')); }
@@ -189,11 +188,9 @@ Result<oci::RuntimeSpec> make_spec(const SpecInput& input) {
   spec.process.no_new_privileges = security.no_new_privileges;
   spec.process.oom_score_adj = config.oom_score_adj;
   spec.root_readonly = config.readonly_root;
-  // The founder's net.* were set with the network (sandbox.cc); who joins one must not change it, and is told
-  // so.
+  // The founder's net.* were set with the network (sandbox.cc); who joins one must not change it.
   spec.sysctl = config.sysctls;
-  if (config.net.kind != "container")
-    std::erase_if(spec.sysctl, [](const auto& entry) { return entry.first.starts_with("net."); });
+  std::erase_if(spec.sysctl, [](const auto& entry) { return entry.first.starts_with("net."); });
   if (!config.domainname.empty() && config.uts.kind != "host")
     spec.sysctl.emplace("kernel.domainname", config.domainname);
   spec.mounts = runtime::default_mounts(config.privileged);
@@ -223,22 +220,7 @@ oci::RuntimeSpec make_pause_spec(const SpecInput& input) {
 }
 
 kernel::CgroupLimits make_limits(const ContainerConfig& config, const std::vector<AllowedDevice>& requested) {
-  const Resources& resources = config.resources;
-  kernel::CgroupLimits limits;
-  if (resources.memory.value_or(0) != 0) {
-    limits.memory_max = resources.memory;
-    // Docker: as much swap again as memory unless it is told.
-    const std::int64_t swap = resources.memory_swap.value_or(0);
-    if (swap == 0) limits.memory_swap_max = *resources.memory * 2;
-    if (swap > 0) limits.memory_swap_max = static_cast<std::uint64_t>(swap);
-  }
-  limits.memory_reservation = resources.memory_reservation;
-  if (resources.cpus && *resources.cpus > 0)
-    limits.cpu_quota = std::llround(*resources.cpus * static_cast<double>(kCpuPeriod));
-  if (limits.cpu_quota) limits.cpu_period = kCpuPeriod;
-  limits.cpu_shares = resources.cpu_shares;
-  limits.cpuset_cpus = resources.cpuset_cpus;
-  if (resources.pids_limit) limits.pids_max = *resources.pids_limit <= 0 ? -1 : *resources.pids_limit;
+  kernel::CgroupLimits limits = limits_of(config.resources);
   if (!config.privileged) {
     limits.devices = runtime::default_device_rules();
     for (const AllowedDevice& allowed : requested)

@@ -17,6 +17,7 @@
 #include "pod/container_spec.h"
 #include "pod/devices.h"
 #include "pod/layered_file.h"
+#include "pod/limits.h"
 #include "pod/sandbox.h"
 #include "pod/sharing.h"
 #include "pod/volumes.h"
@@ -260,19 +261,18 @@ Result<void> Launcher::make_group(const std::vector<AllowedDevice>& devices) {
   if (const auto old = kernel::Cgroup::open(*mounts, path); old.exists()) TRY(old.remove());
   TRY(auto group, kernel::Cgroup::create(*mounts, path));
   auto limits = make_limits(container_.config, devices);
-  auto applied = group.apply(limits);
-  if (!applied && limits.memory_swap_max && !container_.config.resources.memory_swap) {
-    // Not asked for, and many kernels do not account for swap.
-    limits.memory_swap_max.reset();
-    applied = group.apply(limits);
-    warn(
-        "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited "
-        "without swap.");
-  }
-  TRY(std::move(applied));
+  TRY(std::string warning, apply_limits(group, container_.config.resources, limits));
+  if (!warning.empty()) warn(std::move(warning));
   TRY(group_, group.open_handles());
   if (limits.memory_max) oom_events_ = group.open_oom_events();
   return {};
+}
+
+void Launcher::warn_of_sysctls() {
+  if (container_.config.net.kind != "container") return;
+  for (const auto& [name, value] : container_.config.sysctls)
+    if (name.starts_with("net."))
+      warn(fmt::format("sysctl {}: the network namespace is not this container's own", name));
 }
 
 Result<void> Launcher::warn_of_limits() {
@@ -353,6 +353,7 @@ Result<void> Launcher::prepare(const StreamSelection& streams) {
     if (!program) return tl::unexpected(std::move(program.error()));
     spec.seccomp_program = keep(std::move(*program));
   }
+  warn_of_sysctls();
   TRY(warn_of_limits());
   TRY(plan_, runtime::plan_container(spec));
   for (const std::string& skipped : plan_.skipped) warn(skipped);

@@ -30,6 +30,7 @@ class Launcher {
   Result<void> add_ipc(oci::RuntimeSpec& spec, UniqueFd pod_ipc, const UniqueFd& pod_mounts);
   Result<void> add_mounts(oci::RuntimeSpec& spec);
   Result<void> make_group(const std::vector<AllowedDevice>& devices);
+  void warn_of_sysctls();
   Result<void> warn_of_limits();
   Result<UniqueFd> open_image_root();
   std::vector<std::string> layer_paths(bool with_upper) const;

