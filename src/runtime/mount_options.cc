@@ -2,6 +2,7 @@
 
 #include <sys/mount.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -66,14 +67,11 @@ constexpr auto kFlags = std::to_array<Flag>({
     {"remount", MS_REMOUNT, 0},
     {"bind", MS_BIND, 0},
     {"rbind", MS_BIND | MS_REC, 0},
-    // Words that ask nothing of the kernel. The last ones are other engines': SELinux labels, copying into
-    // new volumes.
     {"defaults", 0, 0},
-    {"z", 0, 0},
-    {"Z", 0, 0},
-    {"copy", 0, 0},
-    {"nocopy", 0, 0},
 });
+
+// Other engines' words that ask nothing of the kernel: SELinux labels, copying into new volumes.
+constexpr auto kForeign = std::to_array<std::string_view>({"z", "Z", "copy", "nocopy"});
 
 struct Propagation {
   std::string_view word;
@@ -126,6 +124,7 @@ bool apply_flag(std::string_view word, std::uint32_t* flags) {
 }
 
 bool apply_special(std::string_view word, MountOptions* options) {
+  if (std::find(kForeign.begin(), kForeign.end(), word) != kForeign.end()) return true;
   if (word == "tmpcopyup")
     options->copy_up = true;
   else if (word == "idmap")
@@ -170,6 +169,22 @@ MountOptions parse_mount_options(const std::vector<std::string>& options) {
     result.data += option;
   }
   return result;
+}
+
+std::vector<std::string> mount_option_names() {
+  std::vector<std::string> names = {"tmpcopyup", "idmap", "ridmap"};
+  const auto add = [&](std::string_view word, bool recursive) {
+    names.emplace_back(word);
+    if (recursive) names.push_back("r" + std::string(word));
+  };
+  for (const Row& row : kProperties) {
+    add(row.set_word, true);
+    add(row.clear_word, true);
+  }
+  for (const AccessTime& time : kAccessTimes) add(time.word, true);
+  for (const Flag& row : kFlags) add(row.word, false);
+  for (const Propagation& row : kPropagations) add(row.word, false);
+  return names;
 }
 
 }  // namespace fermata::runtime

@@ -23,6 +23,8 @@ struct MountOptions {
 };
 
 MountOptions parse_mount_options(const std::vector<std::string>& options);
+// Every word of the specification that is understood.
+std::vector<std::string> mount_option_names();
 // MS_* of "rprivate", "slave", ...; 0 when it is none.
 std::uint32_t parse_propagation(const std::string& name);
 

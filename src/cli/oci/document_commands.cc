@@ -11,6 +11,7 @@
 #include "kernel/seccomp.h"
 #include "oci/features_document.h"
 #include "oci/runtime_document.h"
+#include "runtime/mount_options.h"
 
 namespace fermata::cli::oci {
 namespace {
@@ -48,6 +49,7 @@ Result<int> run_features(const App&, const Flags&) {
   fermata::oci::Features features;
   features.hooks = {"prestart",       "createRuntime", "createContainer",
                     "startContainer", "poststart",     "poststop"};
+  features.mount_options = runtime::mount_option_names();
   features.namespaces = {"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"};
   features.capabilities = kernel::capability_names();
   features.cgroup = {.v1 = true, .v2 = true, .systemd = true, .systemd_user = false, .rdma = true};
