@@ -27,18 +27,6 @@
 namespace fermata::bundle {
 namespace {
 
-constexpr std::string_view kIdMarks = "_+-.";
-
-Result<void> check_id(const std::string& id) {
-  const bool letters = std::all_of(id.begin(), id.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || kIdMarks.find(static_cast<char>(c)) != std::string_view::npos;
-  });
-  if (id.empty() || id == "." || id == ".." || id.size() > NAME_MAX || !letters)
-    return fail(ErrorKind::invalid_argument, "invalid container ID format: '{}' (letters, digits and {})", id,
-                kIdMarks);
-  return {};
-}
-
 // The container's directory while it is being made: goes with this object unless it is kept.
 class Claim {
  public:
@@ -90,7 +78,11 @@ class Creation {
     TRY(read_spec());
     TRY(check_console());
     container_.record.cgroup = group_path(spec_, container_.record.id);
-    TRY(const kernel::Cgroup group, make_group(spec_, container_.record.cgroup));
+    TRY(const auto mounts, kernel::CgroupMounts::detect());
+    TRY(vacate_group(mounts, container_.record.cgroup));
+    // From here on `delete --force` finds what we have made, should we be killed.
+    TRY(write_file(directory_ + "/" + kGroupFile, container_.record.cgroup, 0600));
+    TRY(const kernel::Cgroup group, make_group(mounts, spec_, container_.record.cgroup));
     auto started = launch_in(group);
     if (!started) static_cast<void>(group.remove().has_value());  // the first failure is the one to tell
     return started;

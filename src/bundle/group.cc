@@ -24,19 +24,22 @@ std::string group_path(const oci::RuntimeSpec& spec, const std::string& id) {
   return path;
 }
 
-Result<kernel::Cgroup> make_group(const oci::RuntimeSpec& spec, const std::string& path) {
+// A group in which cgroup.kill was once written is no good for CLONE_INTO_CGROUP: since 6.14 the kernel kills
+// what is born into it.
+Result<void> vacate_group(const kernel::CgroupMounts& mounts, const std::string& path) {
+  const auto old = kernel::Cgroup::open(mounts, path);
+  if (!old.exists()) return {};
+  TRY(const auto members, old.processes());
+  if (!members.empty())
+    return fail(ErrorKind::conflict, "linux.cgroupsPath '{}': {} processes are in this control group", path,
+                members.size());
+  return old.remove();
+}
+
+Result<kernel::Cgroup> make_group(const kernel::CgroupMounts& mounts, const oci::RuntimeSpec& spec,
+                                  const std::string& path) {
   TRY(auto limits, runtime::limits_of(spec.resources));
   allow_default_devices(&limits);
-  TRY(const auto mounts, kernel::CgroupMounts::detect());
-  // A group in which cgroup.kill was once written is no good for CLONE_INTO_CGROUP: since 6.14 the kernel
-  // kills what is born into it.
-  if (const auto old = kernel::Cgroup::open(mounts, path); old.exists()) {
-    TRY(const auto members, old.processes());
-    if (!members.empty())
-      return fail(ErrorKind::conflict, "linux.cgroupsPath '{}': {} processes are in this control group", path,
-                  members.size());
-    TRY(old.remove());
-  }
   TRY(auto group, kernel::Cgroup::create(mounts, path));
   if (auto applied = group.apply(limits); !applied) {
     static_cast<void>(group.remove().has_value());  // the first failure is the one to tell

@@ -13,7 +13,10 @@ namespace fermata::bundle {
 // Where it is below every hierarchy: linux.cgroupsPath, and "fermata-oci-<id>" without one.
 std::string group_path(const oci::RuntimeSpec& spec, const std::string& id);
 
-// Makes the group with its limits. One that exists is taken when nobody is in it.
-Result<kernel::Cgroup> make_group(const oci::RuntimeSpec& spec, const std::string& path);
+// Makes room for a new group: an old one is removed when nobody is in it, and is a conflict otherwise.
+Result<void> vacate_group(const kernel::CgroupMounts& mounts, const std::string& path);
+// Makes the group with its limits.
+Result<kernel::Cgroup> make_group(const kernel::CgroupMounts& mounts, const oci::RuntimeSpec& spec,
+                                  const std::string& path);
 
 }  // namespace fermata::bundle

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <memory>
 
@@ -84,19 +85,31 @@ bool has_own_pid_namespace(const oci::RuntimeSpec& spec) {
   });
 }
 
-Result<void> end_everything(const kernel::Cgroup& group, const Record& record) {
+Result<void> end_everything(const kernel::Cgroup& group, const std::string& id) {
   if (!group.exists()) return {};
   TRY(group.kill_all());
   TRY(const bool empty, group.wait_empty(kKillPatience));
   if (!empty)
     return fail(ErrorKind::unavailable, "processes of container {} do not end: they sleep uninterruptibly",
-                record.id);
+                id);
   return {};
+}
+
+// What a creation has left that was killed, or a container whose record cannot be read.
+Result<void> remove_remains(const std::string& directory, const std::string& id) {
+  if (const auto path = read_file(directory + "/" + kGroupFile, PATH_MAX)) {
+    TRY(const auto mounts, kernel::CgroupMounts::detect());
+    const auto group = kernel::Cgroup::open(mounts, *path);
+    TRY(end_everything(group, id));
+    TRY(group.remove());
+  }
+  return remove_tree(directory);
 }
 
 }  // namespace
 
 Result<Container> Runtime::find(const std::string& id) const {
+  TRY(check_id(id));
   const auto text = read_file(directory_of(id) + "/" + kStateFile, 16u << 20);
   if (!text && text.error().error_number() == ENOENT)
     return fail(ErrorKind::not_found, "container \"{}\" does not exist", id);
@@ -157,7 +170,11 @@ Result<void> Runtime::start(const std::string& id) const {
     return fail(ErrorKind::conflict, "cannot start an already running container");
   const Record& record = container.record;
   TRY(const oci::RuntimeSpec spec, this->spec(container));
-  TRY(run_start_hooks(options_, spec, container));
+  TRY(const auto group, open_group(record));
+  if (auto ran = run_start_hooks(options_, spec, container); !ran) {
+    TRY(end_everything(group, id));
+    return ran;
+  }
   TRY(const UniqueFd socket, connect_for_start(directory_of(id)));
   Reactions reactions;
   reactions.listener = [&](UniqueFd listener) {
@@ -171,8 +188,7 @@ Result<void> Runtime::start(const std::string& id) const {
       run_hooks(spec.hooks.poststart, "poststart",
                 state_document(container, name_of(container.status), spec.annotations), start_hook_here);
   if (after) return {};
-  TRY(const auto group, open_group(record));
-  TRY(end_everything(group, record));
+  TRY(end_everything(group, id));
   return after;
 }
 
@@ -181,8 +197,7 @@ Result<void> Runtime::kill(const std::string& id, int signal, bool all) const {
   TRY(const auto group, open_group(container.record));
   TRY(const oci::RuntimeSpec spec, this->spec(container));
   // Nobody but its group knows all processes of a container without a PID namespace of its own.
-  if (signal == SIGKILL && (all || !has_own_pid_namespace(spec)))
-    return end_everything(group, container.record);
+  if (signal == SIGKILL && (all || !has_own_pid_namespace(spec))) return end_everything(group, id);
   if (all) {
     TRY(const auto members, group.processes());
     for (const int pid : members) {
@@ -203,9 +218,9 @@ Result<void> Runtime::kill(const std::string& id, int signal, bool all) const {
 }
 
 Result<void> Runtime::remove(const std::string& id, bool force) const {
+  TRY(check_id(id));
   if (auto found = find(id); !found) {
-    // What was begun and never became a container is taken by force.
-    if (found.error().kind() == ErrorKind::not_found && force) return remove_tree(directory_of(id));
+    if (force) return remove_remains(directory_of(id), id);
     return tl::unexpected(std::move(found.error()));
   }
   TRY(const FileLock lock, FileLock::acquire(directory_of(id) + "/" + kLockFile));
@@ -219,7 +234,7 @@ Result<void> Runtime::remove(const std::string& id, bool force) const {
     return fail(ErrorKind::conflict, "cannot delete container {} that is not stopped: {}", id,
                 name_of(container.status));
   TRY(const auto group, open_group(container.record));
-  TRY(end_everything(group, container.record));
+  TRY(end_everything(group, id));
   TRY(group.remove());
   TRY(kernel::remove_resctrl_group(container.record.resctrl));
   TRY(const oci::RuntimeSpec spec, this->spec(container));

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+#include <climits>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
@@ -10,6 +13,12 @@
 namespace fermata::bundle {
 
 using nlohmann::json;
+
+namespace {
+
+constexpr std::string_view kIdMarks = "_+-.";
+
+}  // namespace
 
 const char* name_of(Status status) {
   switch (status) {
@@ -23,6 +32,16 @@ const char* name_of(Status status) {
       break;
   }
   return "stopped";
+}
+
+Result<void> check_id(const std::string& id) {
+  const bool letters = std::all_of(id.begin(), id.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || kIdMarks.find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (id.empty() || id == "." || id == ".." || id.size() > NAME_MAX || !letters)
+    return fail(ErrorKind::invalid_argument, "invalid container ID format: '{}' (letters, digits and {})", id,
+                kIdMarks);
+  return {};
 }
 
 std::string format_record(const Record& record) {

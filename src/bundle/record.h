@@ -1,6 +1,6 @@
 // What is kept about a container between commands: `<root>/<id>/state.json`, beside a copy of its config.json
-// (`config.json`), the socket that `start` connects to (`start`, gone once it was started) and a lock
-// (`lock`).
+// (`config.json`), the socket that `start` connects to (`start`, gone once it was started), a lock (`lock`)
+// and the path of its control group (`cgroup`), which is there before the group is.
 //
 // Whether it runs is not kept: it is asked of the kernel, by process id and start time.
 #pragma once
@@ -21,6 +21,7 @@ inline constexpr char kStateFile[] = "state.json";
 inline constexpr char kConfigFile[] = "config.json";
 inline constexpr char kStartSocket[] = "start";
 inline constexpr char kLockFile[] = "lock";
+inline constexpr char kGroupFile[] = "cgroup";
 
 struct Record {
   std::string id;
@@ -47,6 +48,9 @@ struct Container {
   Record record;
   Status status = Status::stopped;
 };
+
+// Whether it can be the name of a directory below the root, and nothing else.
+Result<void> check_id(const std::string& id);
 
 std::string format_record(const Record& record);
 Result<Record> parse_record(std::string_view json);
