@@ -96,6 +96,8 @@ void print(std::string_view text) {
   }
 }
 
+void print_warning(std::string_view warning) { print_standard_error(fmt::format("WARNING: {}\n", warning)); }
+
 void print_error(const Error& error) { print_standard_error(fmt::format("Error: {}\n", error.message())); }
 
 Result<pod::Engine*> App::engine() {
@@ -119,6 +121,8 @@ std::span<const Command> commands() {
     add_stream_commands(all);
     add_listing_commands(all);
     add_lifecycle_commands(all);
+    add_resource_commands(all);
+    add_stats_command(all);
     add_transfer_commands(all);
     add_image_commands(all);
     add_pause_image_command(all);

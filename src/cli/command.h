@@ -63,6 +63,8 @@ bool is_group(std::string_view name);
 // Each file of commands adds its own.
 void add_run_commands(std::vector<Command>& commands);
 void add_lifecycle_commands(std::vector<Command>& commands);
+void add_resource_commands(std::vector<Command>& commands);
+void add_stats_command(std::vector<Command>& commands);
 void add_stream_commands(std::vector<Command>& commands);
 void add_listing_commands(std::vector<Command>& commands);
 void add_image_commands(std::vector<Command>& commands);
@@ -87,6 +89,7 @@ int for_each_named(
     const std::vector<std::string>& names, const std::function<Result<void>(const std::string&)>& act,
     const std::function<bool(const Error&)>& forgiven = [](const Error&) { return false; });
 void print_error(const Error& error);
+void print_warning(std::string_view warning);  // must not fail what has worked
 void print(std::string_view text);  // to standard output, at once; ends the program with 1 when that fails
 
 // "name=web" of --filter.

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/mount_flags.h"
+#include "cli/resource_flags.h"
 #include "network/network.h"
 
 namespace fermata::cli {
@@ -22,13 +22,17 @@ constexpr FlagKind kInteger = FlagKind::integer;
 constexpr FlagSpec kSpecs[] = {
     {"add-host", 0, kList, "list", "Add a custom host-to-IP mapping (host:ip)"},
     {"attach", 'a', kList, "list", "Attach to STDIN, STDOUT or STDERR"},
+    {"blkio-weight", 0, kInteger, "uint16", "Block IO (relative weight), between 10 and 1000"},
     {"cap-add", 0, kList, "list", "Add Linux capabilities"},
     {"cap-drop", 0, kList, "list", "Drop Linux capabilities"},
     {"cgroupns", 0, kText, "string", "Cgroup namespace to use (host|private)"},
     {"cidfile", 0, kText, "string", "Write the container ID to the file"},
+    {"cpu-period", 0, kInteger, "int", "Limit CPU CFS (Completely Fair Scheduler) period"},
+    {"cpu-quota", 0, kInteger, "int", "Limit CPU CFS (Completely Fair Scheduler) quota"},
     {"cpu-shares", 'c', kInteger, "int", "CPU shares (relative weight)"},
     {"cpus", 0, kText, "decimal", "Number of CPUs"},
     {"cpuset-cpus", 0, kText, "string", "CPUs in which to allow execution (0-3, 0,1)"},
+    {"cpuset-mems", 0, kText, "string", "MEMs in which to allow execution (0-3, 0,1)"},
     {"device", 0, kList, "list", "Add a host device to the container"},
     {"dns", 0, kList, "list", "Set custom DNS servers"},
     {"dns-opt", 0, kList, "list", "", "dns-option"},
@@ -356,38 +360,9 @@ class ConfigReader {
   }
 
   Result<void> resources() {
-    pod::Resources& limits = config_.resources;
-    TRY(limits.memory, bytes("memory"));
-    TRY(limits.memory_reservation, bytes("memory-reservation"));
-    if (flags_.text("memory-swap") == "-1") {
-      limits.memory_swap = -1;
-    } else {
-      TRY(const auto swap, bytes("memory-swap"));
-      if (swap && *swap != 0) limits.memory_swap = static_cast<std::int64_t>(*swap);
-    }
+    TRY(config_.resources, resource_flags(flags_, specs_));
     TRY(config_.shm_size, bytes("shm-size"));
     if (config_.shm_size == 0u) config_.shm_size.reset();  // docker's way to say "the default"
-    TRY(cpu(limits));
-    if (const auto pids = flags_.integer("pids-limit"); pids && *pids != 0)
-      limits.pids_limit = std::max<std::int64_t>(*pids, -1);
-    return {};
-  }
-
-  Result<void> cpu(pod::Resources& limits) {
-    if (flags_.has("cpus")) {
-      const std::string text = flags_.text("cpus");
-      double value = 0;
-      const auto [end, failed] =
-          std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
-      if (failed != std::errc() || end != text.data() + text.size() || !(value >= 0) || value > 100000)
-        return bad("cpus", text, fmt::format("failed to parse {} as a rational number", text));
-      if (value > 0) limits.cpus = value;
-    }
-    if (const auto shares = flags_.integer("cpu-shares"); shares && *shares != 0) {
-      if (*shares < 0) return bad("cpu-shares", flags_.text("cpu-shares"), "must not be negative");
-      limits.cpu_shares = static_cast<std::uint64_t>(*shares);
-    }
-    if (flags_.has("cpuset-cpus")) limits.cpuset_cpus = flags_.text("cpuset-cpus");
     return {};
   }
 

@@ -73,9 +73,9 @@ Value labels_value(const std::map<std::string, std::string>& labels) {
 
 Value state(const ContainerInfo& container) {
   return Value::object({
-      {"Status", to_string(container.state)},
+      {"Status", state_text(container)},
       {"Running", container.state == ContainerState::running},
-      {"Paused", false},
+      {"Paused", container.paused},
       {"Restarting", false},
       {"OOMKilled", container.oom_killed},
       {"Dead", false},
@@ -169,7 +169,11 @@ void append_resources(Value::Members& out, const pod::Resources& limits) {
   out.emplace_back("MemorySwap", swap != 0 ? swap : static_cast<std::int64_t>(2 * limits.memory.value_or(0)));
   out.emplace_back("NanoCpus", static_cast<std::int64_t>(limits.cpus.value_or(0) * 1e9 + 0.5));
   out.emplace_back("CpuShares", limits.cpu_shares.value_or(0));
+  out.emplace_back("CpuPeriod", limits.cpu_period.value_or(0));
+  out.emplace_back("CpuQuota", limits.cpu_quota.value_or(0));
   out.emplace_back("CpusetCpus", limits.cpuset_cpus.value_or(""));
+  out.emplace_back("CpusetMems", limits.cpuset_mems.value_or(""));
+  out.emplace_back("BlkioWeight", limits.blkio_weight.value_or(0));
   out.emplace_back("PidsLimit", limits.pids_limit ? Value(*limits.pids_limit) : Value());
 }
 
@@ -226,11 +230,10 @@ void append_covered_paths(Value::Members& out, const pod::ContainerConfig& confi
 // Settings of docker's that there are none of here, as it shows them unused: a template that asks for them
 // is to go on.
 void append_unused(Value::Members& out) {
-  for (const char* name :
-       {"Cgroup", "ContainerIDFile", "CpusetMems", "Isolation", "UsernsMode", "VolumeDriver"})
+  for (const char* name : {"Cgroup", "ContainerIDFile", "Isolation", "UsernsMode", "VolumeDriver"})
     out.emplace_back(name, "");
-  for (const char* name : {"BlkioWeight", "CpuCount", "CpuPercent", "CpuPeriod", "CpuQuota",
-                           "CpuRealtimePeriod", "CpuRealtimeRuntime", "IOMaximumBandwidth", "IOMaximumIOps"})
+  for (const char* name : {"CpuCount", "CpuPercent", "CpuRealtimePeriod", "CpuRealtimeRuntime",
+                           "IOMaximumBandwidth", "IOMaximumIOps"})
     out.emplace_back(name, 0);
   for (const char* name : {"DeviceCgroupRules", "DeviceRequests", "Links", "VolumesFrom"})
     out.emplace_back(name, Value::nil_list());
@@ -366,7 +369,8 @@ std::string status_text(const ContainerInfo& container, std::int64_t now) {
     case ContainerState::created:
       return "Created";
     case ContainerState::running:
-      return "Up " + human_duration((now - container.started) / kSecond);
+      return fmt::format("Up {}{}", human_duration((now - container.started) / kSecond),
+                         container.paused ? " (Paused)" : "");
     case ContainerState::removing:
       return "Removal In Progress";
     case ContainerState::exited:
@@ -409,7 +413,7 @@ Value container_row(const ContainerInfo& container, std::int64_t now, bool trunc
       {"Size", size ? fmt::format("{} (virtual {})", human_size(size->written), human_size(size->whole))
                     : human_size(0)},
       {"RunningFor", human_duration((now - container.created) / kSecond) + " ago"},
-      {"State", to_string(container.state)},
+      {"State", state_text(container)},
       {"Status", status_text(container, now)},
       {"Label", label},
   });

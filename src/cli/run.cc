@@ -153,9 +153,7 @@ Result<std::string> create_container(App& app, const Flags& flags, pod::Containe
 }
 
 void print_warnings(const std::vector<std::string>& warnings) {
-  // They must not fail what has worked.
-  for (const std::string& warning : warnings)
-    (void)write_all(STDERR_FILENO, fmt::format("WARNING: {}\n", warning));
+  for (const std::string& warning : warnings) print_warning(warning);
 }
 
 // -a, -i and -t decide which streams are attached, as docker has it.

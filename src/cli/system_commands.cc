@@ -30,7 +30,7 @@ Result<int> run_version(App& app, const Command&, const Flags& flags) {
 Value info_value(const App& app, const pod::EngineInfo& info) {
   return Value::object({{"Containers", static_cast<std::uint64_t>(info.containers)},
                         {"ContainersRunning", static_cast<std::uint64_t>(info.running)},
-                        {"ContainersPaused", 0},
+                        {"ContainersPaused", static_cast<std::uint64_t>(info.paused)},
                         {"ContainersStopped", static_cast<std::uint64_t>(info.stopped)},
                         {"Images", static_cast<std::uint64_t>(info.images)},
                         {"Driver", "overlay"},
@@ -52,11 +52,11 @@ Value info_value(const App& app, const pod::EngineInfo& info) {
 
 std::string info_text(const App& app, const pod::EngineInfo& info) {
   std::string out = fmt::format(
-      "Client:\n Version:    {0}\n\nServer:\n Containers: {1}\n  Running: {2}\n  Paused: 0\n  Stopped: {3}\n "
+      "Client:\n Version:    {0}\n\nServer:\n Containers: {1}\n  Running: {2}\n  Paused: {7}\n  Stopped: {3}\n "
       "Images: {4}\n"
       " Server Version: {0}\n Storage Driver: overlay\n Cgroup Driver: {5}\n Cgroup Version: {6}\n",
       app.version(), info.containers, info.running, info.stopped, info.images, info.cgroup_driver,
-      info.cgroup_version);
+      info.cgroup_version, info.paused);
   if (!info.security_options.empty()) {
     out += " Security Options:\n";
     for (const std::string& option : info.security_options) out += fmt::format("  {}\n", option);

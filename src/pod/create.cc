@@ -11,6 +11,7 @@
 #include "pod/config_check.h"
 #include "pod/container_spec.h"
 #include "pod/engine_impl.h"
+#include "pod/limits.h"
 #include "pod/names.h"
 #include "pod/sharing.h"
 #include "pod/volumes.h"
@@ -21,10 +22,7 @@ namespace {
 constexpr int kNameAttempts = 20;
 
 Result<void> check_machine(const ContainerConfig& config) {
-  const long cpus = ::sysconf(_SC_NPROCESSORS_ONLN);
-  if (config.resources.cpus.value_or(0) > static_cast<double>(cpus))
-    return fail(ErrorKind::invalid_argument,
-                "Range of CPUs is from 0.01 to {}.00, as there are only {} CPUs available", cpus, cpus);
+  TRY(check_machine_resources(config.resources));
   return check_bind_sources(config.mounts);
 }
 

@@ -51,6 +51,10 @@ const char* to_string(ContainerState state) {
   return "unknown";
 }
 
+const char* state_text(const ContainerInfo& container) {
+  return container.paused ? "paused" : to_string(container.state);
+}
+
 Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(EngineOptions options) {
   if (::geteuid() != 0)
     return fail(ErrorKind::permission,
@@ -151,6 +155,12 @@ Result<void> Engine::restart(const std::string& container, std::optional<int> ti
 Result<void> Engine::kill(const std::string& container, const std::string& signal) {
   return impl_->kill(container, signal);
 }
+Result<void> Engine::pause(const std::string& container) { return impl_->set_paused(container, true); }
+Result<void> Engine::unpause(const std::string& container) { return impl_->set_paused(container, false); }
+Result<std::string> Engine::update(const std::string& container, const Resources& changes) {
+  return impl_->update(container, changes);
+}
+Result<ContainerStats> Engine::stats(const std::string& container) { return impl_->stats(container); }
 Result<int> Engine::wait(const std::string& container) { return impl_->wait(container); }
 Result<void> Engine::remove(const std::string& container, const RemoveOptions& options) {
   return impl_->remove(container, options);

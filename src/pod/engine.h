@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "image/images.h"
 #include "pod/model.h"
+#include "pod/stats.h"
 
 namespace fermata::pod {
 
@@ -89,7 +90,7 @@ struct EngineInfo {
   std::string root, run_root, kernel, architecture, hostname, operating_system, cgroup_version, cgroup_driver;
   int cpus = 0;
   std::uint64_t memory = 0;
-  std::size_t containers = 0, running = 0, stopped = 0, images = 0;
+  std::size_t containers = 0, running = 0, paused = 0, stopped = 0, images = 0;
   std::vector<std::string> security_options, warnings;
 };
 
@@ -120,6 +121,11 @@ class Engine {
   Result<void> restart(const std::string& container, std::optional<int> timeout_seconds,
                        const std::string& signal = "");
   Result<void> kill(const std::string& container, const std::string& signal);
+  // Its processes stand still, and go on. A paused one takes no exec, and ends when it is stopped or killed.
+  Result<void> pause(const std::string& container);
+  Result<void> unpause(const std::string& container);
+  // Changes what is given, for now and for later starts; all of it or nothing. A warning, or "".
+  Result<std::string> update(const std::string& container, const Resources& changes);
   // Its exit code, once it is not running.
   Result<int> wait(const std::string& container);
   Result<void> remove(const std::string& container, const RemoveOptions& options);
@@ -128,6 +134,7 @@ class Engine {
   // "no such container: x"; an ambiguous prefix is an error of its own.
   Result<ContainerInfo> inspect(const std::string& container);
   Result<std::vector<ContainerInfo>> list(const ContainerFilter& filter);
+  Result<ContainerStats> stats(const std::string& container);
   // Calls `line` with stream (1, 2) and bytes until the end, or, following, until the container ends or
   // `line` returns false.
   Result<void> logs(const std::string& container, const LogOptions& options,

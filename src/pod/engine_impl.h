@@ -58,6 +58,17 @@ class Engine::Impl {
   Result<void> kill(const std::string& reference, const std::string& signal);
   Result<int> wait(const std::string& reference);
   Result<void> resize(const std::string& reference, std::uint32_t rows, std::uint32_t columns);
+  // pause.cc
+  Result<void> set_paused(const std::string& reference, bool paused);
+  Result<bool> is_paused(const PodRow& pod, const std::string& container);
+  Result<void> thaw(const PodRow& pod, const std::string& container);
+  // Of its processes; it need not exist.
+  Result<kernel::Cgroup> group_of(const PodRow& pod, const std::string& container);
+  // update.cc
+  Result<std::string> update(const std::string& reference, const Resources& changes);
+  Result<std::string> update_locked(ContainerRow& container, const Resources& changes);
+  // stats.cc
+  Result<ContainerStats> stats(const std::string& reference);
   // restart.cc
   Result<void> restart(const std::string& reference, std::optional<int> timeout, const std::string& signal);
   // A restart of a --rm container is over, or its process is gone: what does not run now is removed.

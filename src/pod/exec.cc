@@ -112,11 +112,11 @@ Result<PreparedExec> prepare(Engine::Impl& engine, const ContainerRow& container
   TRY(auto live, engine.reach(container.pod));
   if (!live || !live->runs(container.id))
     return fail(ErrorKind::conflict, "container {} is not running", container.id);
-  TRY(const bool paused, engine.is_paused(container));
+  TRY(const PodRow pod, engine.store().pod(container.pod));
+  TRY(const bool paused, engine.is_paused(pod, container.id));
   if (paused)
     return fail(ErrorKind::conflict, "Container {} is paused, unpause the container before exec",
                 container.id);
-  TRY(const PodRow pod, engine.store().pod(container.pod));
   PreparedExec prepared{.live = std::move(*live), .request = {}, .plan = {}, .kept = {}};
   const auto keep = [&](UniqueFd fd) {
     prepared.kept.push_back(std::move(fd));

@@ -71,8 +71,11 @@ Result<EngineInfo> Engine::Impl::info() {
   if (mounts->pure_v2()) info.security_options.emplace_back("cgroupns");
   TRY(const auto containers, list({.all = true}));
   info.containers = containers.size();
-  for (const auto& container : containers) info.running += container.state == ContainerState::running ? 1 : 0;
-  info.stopped = info.containers - info.running;
+  for (const auto& container : containers) {
+    info.paused += container.paused ? 1 : 0;
+    info.running += container.state == ContainerState::running && !container.paused ? 1 : 0;
+  }
+  info.stopped = info.containers - info.running - info.paused;
   TRY(const auto listed, images_->list(true));
   info.images = listed.size();
   return info;

@@ -90,7 +90,7 @@ bool matches_volume(const ContainerInfo& container, const std::string& wanted) {
 bool matches_one(const ContainerInfo& container, const std::string& key, const std::string& value) {
   if (key == "id") return container.id.starts_with(value);
   if (key == "name") return matches_name(container.name, value);
-  if (key == "status") return to_string(container.state) == value;
+  if (key == "status") return state_text(container) == value;
   if (key == "label") return matches_label(container, value);
   if (key == "ancestor") return matches_ancestor(container, value);
   if (key == "exited")

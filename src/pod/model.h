@@ -37,10 +37,13 @@ struct Resources {
   std::optional<std::uint64_t> memory;      // bytes
   std::optional<std::int64_t> memory_swap;  // bytes together with memory; -1: no limit on swap
   std::optional<std::uint64_t> memory_reservation;
-  std::optional<double> cpus;  // 1.5 = one and a half
+  std::optional<double> cpus;               // 1.5 = one and a half
+  std::optional<std::int64_t> cpu_quota;    // microseconds of each period, instead of cpus; -1: none
+  std::optional<std::uint64_t> cpu_period;  // microseconds
   std::optional<std::uint64_t> cpu_shares;
-  std::optional<std::string> cpuset_cpus;
-  std::optional<std::int64_t> pids_limit;  // -1: none
+  std::optional<std::string> cpuset_cpus, cpuset_mems;
+  std::optional<std::uint16_t> blkio_weight;  // 10..1000
+  std::optional<std::int64_t> pids_limit;     // -1: none
 };
 
 struct Ulimit {
@@ -96,6 +99,9 @@ struct ContainerConfig {
 
 enum class ContainerState { created, running, exited, removing };
 const char* to_string(ContainerState state);
+struct ContainerInfo;
+// The same, or "paused".
+const char* state_text(const ContainerInfo& container);
 
 // How a container stands now, as `ps` and `inspect` show it.
 struct ContainerInfo {
@@ -107,6 +113,7 @@ struct ContainerInfo {
   std::string image_id;
   std::vector<std::string> args;  // entrypoint and command, resolved
   ContainerState state = ContainerState::created;
+  bool paused = false;  // it runs, and all its processes stand still
   int pid = 0;
   int exit_code = 0;
   bool oom_killed = false;

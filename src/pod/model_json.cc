@@ -53,7 +53,11 @@ void fields(F& f, Resources& v) {
   f("memory_reservation", v.memory_reservation);
   f("cpus", v.cpus);
   f("cpu_shares", v.cpu_shares);
+  f("cpu_quota", v.cpu_quota);
+  f("cpu_period", v.cpu_period);
   f("cpuset_cpus", v.cpuset_cpus);
+  f("cpuset_mems", v.cpuset_mems);
+  f("blkio_weight", v.blkio_weight);
   f("pids_limit", v.pids_limit);
 }
 template <class F>

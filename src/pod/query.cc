@@ -28,8 +28,8 @@ std::vector<std::pair<std::string, VolumeMount>> mounts_of(Engine::Impl& engine,
   return mounts;
 }
 
-ContainerInfo describe(Engine::Impl& engine, const ContainerRow& row, const PodRow& pod, bool pod_lives,
-                       const Present& now) {
+Result<ContainerInfo> describe(Engine::Impl& engine, const ContainerRow& row, const PodRow& pod,
+                               bool pod_lives, const Present& now) {
   const ContainerRuntime& runtime = row.runtime;
   const bool running = now.state == ContainerState::running;
   ContainerInfo info{.id = row.id,
@@ -54,6 +54,9 @@ ContainerInfo describe(Engine::Impl& engine, const ContainerRow& row, const PodR
                      .stop_signal = runtime.resolved.stop_signal,
                      .restart_count = runtime.restart_count,
                      .cgroup = engine.container_cgroup(pod, row.id)};
+  if (running) {
+    TRY(info.paused, engine.is_paused(pod, row.id));
+  }
   // Ports and addresses are shown where they were asked for, as docker does: a joined container has none of
   // its own.
   const bool own_network = row.config.net.kind == "bridge";
@@ -154,7 +157,7 @@ Result<std::vector<ContainerInfo>> Engine::Impl::list(const ContainerFilter& fil
     if (!pod) continue;  // removed while we looked
     const Present now = present(row, (*pod)->live ? &*(*pod)->live : nullptr);
     if (!filter.infra && (*pod)->row.config.infra_made && (*pod)->row.config.infra == row.id) continue;
-    ContainerInfo info = describe(*this, row, (*pod)->row, (*pod)->live.has_value(), now);
+    TRY(ContainerInfo info, describe(*this, row, (*pod)->row, (*pod)->live.has_value(), now));
     if (conditions.matches(info)) found.push_back(std::move(info));
     if (filter.last && found.size() == *filter.last) break;
   }

@@ -64,6 +64,12 @@ Result<void> Engine::Impl::remove(const std::string& reference, const RemoveOpti
   TRY(auto container, find(reference));
   TRY(auto live, reach(container.pod));
   if (live && live->runs(container.id)) {
+    TRY(const PodRow pod, store().pod(container.pod));
+    TRY(const bool paused, is_paused(pod, container.id));
+    if (!options.force && paused)
+      return fail(ErrorKind::conflict,
+                  "cannot remove container \"/{}\": container is paused and must be unpaused first",
+                  container.name);
     if (!options.force)
       return fail(ErrorKind::conflict,
                   "cannot remove container \"/{}\": container is running: stop the container before removing "
@@ -72,7 +78,6 @@ Result<void> Engine::Impl::remove(const std::string& reference, const RemoveOpti
                   container.name);
     // Somebody else's kill is as good; a failure shows below, where it still runs.
     (void)live->client.signal(container.id, 9);
-    TRY(const PodRow pod, store().pod(container.pod));
     TRY(kill_group(container_cgroup(pod, container.id)));
     auto ended = live->client.wait_killed(container.id);
     // Another error: the monitor has ended, and said what it had to say.

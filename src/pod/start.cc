@@ -160,6 +160,11 @@ StartResult Start::run(ContainerRow& container, const StreamSelection& streams) 
   }
   engine_.present(container, &*live_);
   if (container.state == ContainerState::running) {
+    const auto paused = engine_.is_paused(pod_, container.id);
+    if (!paused) return start_failure(paused.error());
+    if (*paused)
+      return start_failure(
+          Error(ErrorKind::conflict, 0, "cannot start a paused container, try unpause instead"));
     if (!streams.any()) return Started();
     auto session = engine_.attach(container.id, streams);
     if (!session) return start_failure(std::move(session.error()));
@@ -210,6 +215,9 @@ Result<std::unique_ptr<Session>> Engine::Impl::attach(const std::string& referen
   TRY(auto live, reach(container.pod));
   if (!live || !live->runs(container.id))
     return fail(ErrorKind::conflict, "You cannot attach to a stopped container, start it first");
+  TRY(const PodRow pod, store().pod(container.pod));
+  TRY(const bool paused, is_paused(pod, container.id));
+  if (paused) return fail(ErrorKind::conflict, "You cannot attach to a paused container, unpause it first");
   return std::move(live->client).attach(container.id, streams);
 }
 

@@ -117,6 +117,8 @@ Result<void> ask_to_end(Engine::Impl& engine, const PodRow& pod, LivePod& live, 
   TRY(UniqueFd process, open_process(live, container.id));
   if (!process) return {};
   TRY(send(live, container.id, signal));
+  // One that stands still would never hear of it.
+  TRY(engine.thaw(pod, container.id));
   Ending ending{.id = container.id,
                 .name = container.name,
                 .group = engine.container_cgroup(pod, container.id),
@@ -168,8 +170,12 @@ Result<void> Engine::Impl::kill(const std::string& reference, const std::string&
     return fail(ErrorKind::conflict, "Cannot kill container: {}: container {} is not running", reference,
                 container.id);
   }
+  // Its row may go with its process.
+  TRY(const PodRow pod, store().pod(container.pod));
   TRY(UniqueFd process, open_process(*live, container.id));
   TRY(send(*live, container.id, number));
+  // As docker: what is to end it is heard at once, another signal when it goes on.
+  if (number == SIGKILL || number == stop_signal(container)) TRY(thaw(pod, container.id));
   if (number != SIGKILL || !process) return {};
   std::vector<Ending> endings;
   endings.push_back({.id = container.id,

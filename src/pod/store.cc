@@ -132,6 +132,11 @@ Result<void> Store::update_state(const ContainerRow& container) {
       .run();
 }
 
+Result<void> Store::update_config(const ContainerRow& container) {
+  TRY(auto statement, database_->prepare("UPDATE containers SET config=? WHERE id=?"));
+  return statement.bind(1, to_json(container.config)).bind(2, container.id).run();
+}
+
 Result<ContainerRow> Store::container(const std::string& id) {
   TRY(auto statement,
       database_->prepare(fmt::format("SELECT {} FROM containers WHERE id=?", kContainerColumns)));

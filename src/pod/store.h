@@ -43,6 +43,7 @@ class Store {
   Result<bool> any_ready_pod();
   Result<void> update(const PodRow& pod);
   Result<void> update_state(const ContainerRow& container);  // state and runtime
+  Result<void> update_config(const ContainerRow& container);
 
   // By id, name or unique id prefix; docker's words for the rest. `owner` "": anyone's.
   Result<ContainerRow> find(std::string_view reference, const std::string& owner);
