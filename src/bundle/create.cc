@@ -77,14 +77,20 @@ class Creation {
   Result<Started> run() {
     TRY(read_spec());
     TRY(check_console());
-    container_.record.cgroup = group_path(spec_, container_.record.id);
+    Record& record = container_.record;
+    TRY(const GroupPlace place, group_place(spec_, record.id, engine_.systemd_cgroup));
+    record.cgroup = place.path;
+    record.scope = place.unit;
     TRY(const auto mounts, kernel::CgroupMounts::detect());
-    TRY(vacate_group(mounts, container_.record.cgroup));
+    TRY(vacate_group(mounts, place.path));
     // From here on `delete --force` finds what we have made, should we be killed.
-    TRY(write_file(directory_ + "/" + kGroupFile, container_.record.cgroup, 0600));
-    TRY(const kernel::Cgroup group, make_group(mounts, spec_, container_.record.cgroup));
-    auto started = launch_in(group);
-    if (!started) static_cast<void>(group.remove().has_value());  // the first failure is the one to tell
+    TRY(write_file(directory_ + "/" + kGroupFile, place.path + "\n" + place.unit, 0600));
+    TRY(NewGroup made, make_group(mounts, spec_, record.id, place));
+    auto started = launch_in(made.cgroup);
+    if (started) return started;
+    made.keeper.reset();
+    static_cast<void>(
+        remove_group(made.cgroup, place.unit).has_value());  // the first failure is the one to tell
     return started;
   }
 
@@ -113,13 +119,14 @@ class Creation {
     spec_.mount_point = spec_.root_path;
     add_home(spec_, &spec_.process);
     TRY(const UniqueFd socket, listen_for_start(directory_));
-    const runtime::StartOptions start{.follow_parent = false,
-                                      .new_keyring = options_.new_keyring,
-                                      .pivot = options_.pivot,
-                                      .start_socket = socket.get(),
-                                      .synchronize = has_creation_hooks(spec_) || !spec_.network_devices.empty(),
-                                      .grantable_capabilities = grantable_capabilities(spec_),
-                                      .preserved = preserved_};
+    const runtime::StartOptions start{
+        .follow_parent = false,
+        .new_keyring = options_.new_keyring,
+        .pivot = options_.pivot,
+        .start_socket = socket.get(),
+        .synchronize = has_creation_hooks(spec_) || !spec_.network_devices.empty(),
+        .grantable_capabilities = grantable_capabilities(spec_),
+        .preserved = preserved_};
     TRY(const runtime::LaunchPlan plan, runtime::plan_container(spec_, start));
     for (const std::string& skipped : plan.skipped) engine_.warn(skipped);
     remember_steps(plan);

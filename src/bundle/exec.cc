@@ -7,12 +7,12 @@
 #include "base/text.h"
 #include "bundle/descriptors.h"
 #include "bundle/entry.h"
+#include "bundle/group.h"
 #include "bundle/home.h"
 #include "bundle/launch.h"
 #include "bundle/listener.h"
 #include "bundle/runtime.h"
 #include "bundle/spec_parts.h"
-#include "runtime/cgroup_limits.h"
 
 namespace fermata::bundle {
 namespace {
@@ -86,9 +86,7 @@ Result<Started> Runtime::exec(const std::string& id, const ExecOptions& options)
 
 Result<void> Runtime::update(const std::string& id, const oci::Resources& resources) const {
   TRY(const Container container, find(id));
-  TRY(auto group, this->group(container));
-  TRY(const auto limits, runtime::limits_of(resources));
-  return group.apply(limits);
+  return change_group(container.record, resources);
 }
 
 }  // namespace fermata::bundle

@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "bundle/descriptors.h"
 #include "bundle/entry.h"
+#include "bundle/group.h"
 #include "bundle/hooks.h"
 #include "bundle/launch.h"
 #include "bundle/listener.h"
@@ -97,11 +98,12 @@ Result<void> end_everything(const kernel::Cgroup& group, const std::string& id) 
 
 // What a creation has left that was killed, or a container whose record cannot be read.
 Result<void> remove_remains(const std::string& directory, const std::string& id) {
-  if (const auto path = read_file(directory + "/" + kGroupFile, PATH_MAX)) {
+  if (const auto place = read_file(directory + "/" + kGroupFile, PATH_MAX)) {
+    const auto lines = split(*place, '\n');
     TRY(const auto mounts, kernel::CgroupMounts::detect());
-    const auto group = kernel::Cgroup::open(mounts, *path);
+    const auto group = kernel::Cgroup::open(mounts, std::string(lines[0]));
     TRY(end_everything(group, id));
-    TRY(group.remove());
+    TRY(remove_group(group, lines.size() > 1 ? std::string(lines[1]) : ""));
   }
   return remove_tree(directory);
 }
@@ -235,7 +237,7 @@ Result<void> Runtime::remove(const std::string& id, bool force) const {
                 name_of(container.status));
   TRY(const auto group, open_group(container.record));
   TRY(end_everything(group, id));
-  TRY(group.remove());
+  TRY(remove_group(group, container.record.scope));
   TRY(kernel::remove_resctrl_group(container.record.resctrl));
   TRY(const oci::RuntimeSpec spec, this->spec(container));
   Container stopped = container;

@@ -21,7 +21,7 @@ inline constexpr char kStateFile[] = "state.json";
 inline constexpr char kConfigFile[] = "config.json";
 inline constexpr char kStartSocket[] = "start";
 inline constexpr char kLockFile[] = "lock";
-inline constexpr char kGroupFile[] = "cgroup";
+inline constexpr char kGroupFile[] = "cgroup";  // its path, and systemd's unit in the second line
 
 struct Record {
   std::string id;
