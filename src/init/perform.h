@@ -34,6 +34,7 @@ void perform_plan();
 inline int slot_fd(const OpView& op) { return kFirstSlotFd + op.slot(); }
 
 // perform_namespaces.cc
+bool is_procfs(int fd);
 int write_proc_file(const char* path, const void* value, std::size_t size);  // EXDEV: not a procfs's
 int perform_join_namespace(const OpView& op);
 int perform_unshare(const OpView& op);

@@ -55,13 +55,26 @@ int attach(int tree, int target) {
 // /proc elsewhere would get its masks in the wrong place.
 bool is_kernel_filesystem(const char* fstype) { return same(fstype, "proc") || same(fstype, "sysfs"); }
 
+// What is planned for /proc says so; nothing else may end up there by a symlink of the image, or it would
+// hide what is masked and make writes to the kernel's files go astray (CVE-2019-16884, CVE-2025-52881).
+int check_target(int target, const char* path) {
+  constexpr char kProc[] = "/proc";
+  constexpr std::size_t kSize = sizeof kProc - 1;
+  std::size_t same = 0;
+  while (same < kSize && path[same] == kProc[same]) ++same;
+  const bool planned = same == kSize && (path[kSize] == 0 || path[kSize] == '/');
+  return !planned && is_procfs(target) ? ELOOP : 0;
+}
+
 int open_target(const Stage& stage, const char* path, Target kind, bool no_symlinks) {
   const int root = stage.root.get();
-  const int fd = kernel::rooted_open(root, path, O_PATH, 0, no_symlinks ? RESOLVE_NO_SYMLINKS : 0);
-  if (fd != -ENOENT) return fd;
-  if (kind == Target::directory) return kernel::rooted_make_directory(root, path, 0755);
-  if (kind == Target::file) return kernel::rooted_make_file(root, path, 0644);
-  return fd;
+  int fd = kernel::rooted_open(root, path, O_PATH, 0, no_symlinks ? RESOLVE_NO_SYMLINKS : 0);
+  if (fd == -ENOENT && kind == Target::directory) fd = kernel::rooted_make_directory(root, path, 0755);
+  if (fd == -ENOENT && kind == Target::file) fd = kernel::rooted_make_file(root, path, 0644);
+  if (fd < 0) return fd;
+  const int error = check_target(fd, path);
+  if (error != 0) call(SYS_close, fd);
+  return error != 0 ? -error : fd;
 }
 
 int bind(const OpView& op, int target) {

@@ -24,12 +24,15 @@ std::uint32_t length(const char* text) {
 
 }  // namespace
 
+bool is_procfs(int fd) {
+  struct statfs info = {};
+  return call(SYS_fstatfs, fd, &info) == 0 && info.f_type == PROC_SUPER_MAGIC;
+}
+
 int write_proc_file(const char* path, const void* value, std::size_t size) {
   const UniqueFd fd(static_cast<int>(call(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC)));
   if (!fd) return -fd.get();
-  struct statfs info = {};
-  if (const long error = call(SYS_fstatfs, fd.get(), &info); error < 0) return static_cast<int>(-error);
-  if (info.f_type != PROC_SUPER_MAGIC) return EXDEV;
+  if (!is_procfs(fd.get())) return EXDEV;
   return outcome(call(SYS_write, fd.get(), value, size));
 }
 

@@ -19,7 +19,7 @@ using kernel::raw::call;
 
 constexpr std::uint32_t kPtmxMajor = 5, kPtmxMinor = 2;
 constexpr std::uint32_t kTypeMask = 0170000;
-constexpr std::uint32_t kCharacterType = 0020000;
+constexpr std::uint32_t kCharacterType = 0020000, kLinkType = 0120000;
 
 int outcome(long result) { return result < 0 ? static_cast<int>(-result) : 0; }
 
@@ -38,10 +38,25 @@ int open_master(int root) {
   return kernel::rooted_open(root, "/dev/ptmx", O_RDWR | O_NOCTTY);
 }
 
+// The file itself, made if it is missing: a link in its place would have the terminal cover what it leads to
+// (CVE-2025-52565).
+int open_console_file(int root) {
+  const UniqueFd made(kernel::rooted_make_file(root, "/dev/console", 0600));
+  if (!made) return made.get();
+  const int found = kernel::rooted_open(root, "/dev/console", O_PATH | O_NOFOLLOW);
+  if (found < 0) return found;
+  UniqueFd file(found);
+  struct statx info = {};
+  if (const long error = call(SYS_statx, found, "", AT_EMPTY_PATH, STATX_TYPE, &info); error < 0)
+    return static_cast<int>(error);
+  if ((info.stx_mode & kTypeMask) == kLinkType || is_procfs(found)) return -ELOOP;
+  return file.release();
+}
+
 int bind_console(int root, int slave) {
-  const int made = kernel::rooted_make_file(root, "/dev/console", 0600);
-  if (made < 0) return -made;
-  const UniqueFd target(made);
+  const int opened = open_console_file(root);
+  if (opened < 0) return -opened;
+  const UniqueFd target(opened);
   const long cloned = call(SYS_open_tree, slave, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
   if (cloned < 0) return static_cast<int>(-cloned);
   const UniqueFd tree(static_cast<int>(cloned));

@@ -110,8 +110,7 @@ Result<void> plan_names(const oci::RuntimeSpec& spec, const Namespaces& all, Pla
 
 Result<void> plan_namespaces(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
   Namespaces all = {.made = CLONE_NEWNS};
-  for (const oci::Namespace& wanted : spec.namespaces)
-    all.user |= wanted.type == oci::Namespace::Type::user;
+  for (const oci::Namespace& wanted : spec.namespaces) all.user |= wanted.type == oci::Namespace::Type::user;
   for (const oci::Namespace& wanted : spec.namespaces) TRY(plan_namespace(wanted, &all, plan));
   if (all.made != 0) plan->add({.op = Op::unshare, .flags = all.made}, "make new namespaces");
   TRY(plan_time_offsets(spec, plan));
@@ -162,7 +161,8 @@ void plan_supervision(const ExecTarget& target, const StartOptions& options, Pla
 void plan_foreign_mounts(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
   for (const oci::Namespace& wanted : spec.namespaces)
     if (wanted.type == oci::Namespace::Type::mount && wanted.fd >= 0)
-      plan->add({.op = Op::join_namespace, .fd = wanted.fd, .flags = CLONE_NEWNS}, "join the mount namespace");
+      plan->add({.op = Op::join_namespace, .fd = wanted.fd, .flags = CLONE_NEWNS},
+                "join the mount namespace");
 }
 
 }  // namespace

@@ -15,7 +15,8 @@
 
 namespace fermata::runtime {
 
-// Owns what the specification borrows: to be kept until init was started.
+// Owns what the specification borrows: to be kept until init was started. For one start: a mount that has
+// been attached is not detached any more.
 struct PreparedMounts {
   std::vector<UniqueFd> descriptors;
 };

@@ -173,7 +173,7 @@ void plan_bind(const oci::Mount& mount, const MountOptions& options, const std::
     return plan_change(destination, options.attributes, fmt::format("change the mount at '{}'", destination),
                        plan);
   plan->add({.op = Op::mount,
-             .flags = options.flags & (MS_BIND | MS_REC),
+             .flags = MS_BIND | (options.flags & MS_REC),
              .a = static_cast<std::uint64_t>(mount.file_target ? Target::file : Target::directory),
              .data = bytes_of(options.attributes),
              .strings = {mount.source, destination, "bind", ""}},

@@ -80,7 +80,10 @@ class BusyboxRoot {
 // One fermata-init and what becomes of it. Killed and reaped with the object.
 class InitProcess {
  public:
-  explicit InitProcess(const runtime::LaunchPlan& plan) : plan_(plan) { start(); }
+  // `program`: borrowed; a descriptor of fermata-init, -1: the file.
+  explicit InitProcess(const runtime::LaunchPlan& plan, int program = -1) : plan_(plan), program_(program) {
+    start();
+  }
   ~InitProcess() {
     if (pid_ > 0) {
       ::kill(pid_, SIGKILL);
@@ -175,7 +178,7 @@ class InitProcess {
     ASSERT_TRUE(write_all(plan.get(), plan_.bytes));
     std::vector<int> descriptors = {null.get(), writer.get(), writer.get(), theirs.get(), plan.get()};
     descriptors.insert(descriptors.end(), plan_.slots.begin(), plan_.slots.end());
-    if (plan_.user_namespace >= 0) return start_mapped(descriptors);
+    if (plan_.user_namespace >= 0 || program_ >= 0) return start_as_monitor(descriptors);
     clone_args arguments = {};
     arguments.exit_signal = SIGCHLD;
     arguments.flags = plan_.new_pid_namespace ? CLONE_NEWPID : 0;
@@ -190,13 +193,12 @@ class InitProcess {
     }
     ASSERT_GT(pid_, 0);
   }
-  // As the monitor does.
-  void start_mapped(const std::vector<int>& descriptors) {
-    const UniqueFd program(::open(FERMATA_PROGRAMS "/fermata-init", O_PATH | O_CLOEXEC));
+  void start_as_monitor(const std::vector<int>& descriptors) {
+    const UniqueFd file(::open(FERMATA_PROGRAMS "/fermata-init", O_PATH | O_CLOEXEC));
     monitor::ChildPlan child = {};
     std::copy(descriptors.begin(), descriptors.end(), child.fds);
     child.fd_count = static_cast<std::uint32_t>(descriptors.size());
-    child.program = program.get();
+    child.program = program_ >= 0 ? program_ : file.get();
     child.new_pid = plan_.new_pid_namespace;
     child.pid_namespace = plan_.pid_namespace;
     child.user_namespace = plan_.user_namespace;
@@ -228,6 +230,7 @@ class InitProcess {
   }
 
   runtime::LaunchPlan plan_;
+  int program_;
   int pid_ = -1;
   std::function<void()> waiting_;
   UniqueFd reports_, output_, master_, listener_, pidfd_, command_;
