@@ -100,7 +100,9 @@ Result<void> prepare_group(Engine::Impl& engine, const ContainerRow& container, 
                       "a timeout needs a cgroup v2 tree, or the freezer of v1, and this host has neither: "
                       "mount one at /sys/fs/cgroup")
                : fail(ErrorKind::unsupported,
-                      "a timeout needs a newer monitor than pod {} has: restart container '{}'", pod.id,
+                      "a timeout needs a newer monitor than the pod of container '{}' has: stop all "
+                      "containers "
+                      "of the pod and start them again",
                       container.name);
   TRY(prepared.request.group, kernel::Cgroup::open(*mounts, path).open_handles());
   return {};
