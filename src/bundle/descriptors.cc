@@ -37,7 +37,9 @@ Result<std::vector<int>> handed_down(int preserve_fds, oci::Process* process) {
     return fail(ErrorKind::invalid_argument, "--preserve-fds {}: 0 to {}", preserve_fds, kMost);
   std::vector<int> result;
   for (int fd = kFirst; fd < kFirst + listening + preserve_fds; ++fd) {
-    if (::fcntl(fd, F_GETFD) < 0)
+    // What our caller has given us is open across execve; what we have opened since is not.
+    const int flags = ::fcntl(fd, F_GETFD);
+    if (flags < 0 || (flags & FD_CLOEXEC) != 0)
       return fail(ErrorKind::invalid_argument,
                   "descriptor {} is to be handed down (--preserve-fds, LISTEN_FDS), and is not open", fd);
     result.push_back(fd);
