@@ -2,7 +2,7 @@
 #include <filesystem>
 #include <string>
 
-#include "e2e/support/bundle.h"
+#include "e2e/support/oci.h"
 
 namespace fermata::e2e {
 namespace {

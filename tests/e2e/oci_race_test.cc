@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "e2e/support/bundle.h"
+#include "e2e/support/oci.h"
 
 namespace fermata::e2e {
 namespace {
