@@ -95,7 +95,6 @@ TEST_F(Exec, ATimeoutHoldsForADetachedCommandAndOneWhoseClientIsGone) {
         host().start({"exec", "--timeout", "300ms", "job", "sh", "-c", "sleep 1001 & echo up; wait"});
     ASSERT_TRUE(client->read_until("up"));
   }  // killed
-  EXPECT_GT(inside("job").size(), 1U);
   EXPECT_TRUE(eventually([] { return inside("job").size() == 1; }));
 }
 

@@ -68,7 +68,9 @@ class Supervise : public testing::Test {
     EXPECT_EQ(::poll(&ended, 1, 0), 0);
     container_.reset();
     group_directory_.reset();
-    EXPECT_TRUE(eventually([&] { return ::rmdir(group_.c_str()) == 0; })) << group_ << ": " << errno;
+    others_.push_back(group_);
+    for (const std::string& group : others_)
+      EXPECT_TRUE(eventually([&] { return ::rmdir(group.c_str()) == 0; })) << group << ": " << errno;
   }
 
   void make_group(const std::string& hierarchy) {
@@ -76,6 +78,12 @@ class Supervise : public testing::Test {
     group_ = hierarchy + "/fermata-supervise-test-" + std::to_string(::getpid());
     ASSERT_EQ(::mkdir(group_.c_str(), 0755), 0) << errno;
     group_directory_ = UniqueFd(::open(group_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  }
+  // One for what does not belong to the command, or has left it.
+  std::string make_other() {
+    others_.push_back(group_ + "-other");
+    EXPECT_EQ(::mkdir(others_.back().c_str(), 0755), 0);
+    return others_.back();
   }
   std::string of_container(const std::string& name) const {
     return "/proc/" + std::to_string(container_->pid()) + "/" + name;
@@ -131,6 +139,7 @@ class Supervise : public testing::Test {
 
   BusyboxRoot root_;
   std::string group_;
+  std::vector<std::string> others_;
   UniqueFd group_directory_, pidfd_, pid_namespace_;
   std::optional<InitProcess> container_;
 };
@@ -181,8 +190,7 @@ TEST_F(Supervise, AnOrderTakesAllThatTheCommandHasStartedAndNothingElse) {
   ASSERT_TRUE(bystander->started());
   EXPECT_EQ(bystander->some_output(), "here\n");
   // In a group of its own, as every command has.
-  const std::string other = group_ + "-other";
-  ASSERT_EQ(::mkdir(other.c_str(), 0755), 0);
+  const std::string other = make_other();
   for (const std::string& pid : members()) move(pid, other);
   const auto before = inside();
 
@@ -196,7 +204,6 @@ TEST_F(Supervise, AnOrderTakesAllThatTheCommandHasStartedAndNothingElse) {
   EXPECT_EQ(slurp(group_ + "/cgroup.procs"), "");
   ASSERT_TRUE(bystander->order_end());
   EXPECT_EQ(bystander->wait(), 137);
-  EXPECT_TRUE(eventually([&] { return ::rmdir(other.c_str()) == 0; }));
 }
 
 TEST_F(Supervise, AMonitorThatDiesIsAnOrder) {
@@ -214,8 +221,7 @@ TEST_F(Supervise, WhatHasLeftTheGroupIsFoundAsAChild) {
   const auto command = shell("(busybox setsid sh -c 'sleep 1001 & sleep 1000' &); echo up; sleep 1002");
   ASSERT_TRUE(command->started());
   EXPECT_EQ(command->some_output(), "up\n");
-  const std::string outside = group_ + "-outside";
-  ASSERT_EQ(::mkdir(outside.c_str(), 0755), 0);
+  const std::string outside = make_other();
   const auto strays = [&] {
     std::vector<std::string> found;
     for (const std::string& pid : members())
@@ -227,7 +233,6 @@ TEST_F(Supervise, WhatHasLeftTheGroupIsFoundAsAChild) {
   ASSERT_TRUE(command->order_end());
   EXPECT_EQ(command->wait(), 137);
   EXPECT_EQ(inside(), before);
-  EXPECT_TRUE(eventually([&] { return ::rmdir(outside.c_str()) == 0; }));
 }
 
 TEST_F(Supervise, ReapsWhatIsLeftToItMeanwhile) {
