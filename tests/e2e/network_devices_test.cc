@@ -1,15 +1,15 @@
 // linux.netDevices, and the network of a container that has one of its own.
 #include <sstream>
 
-#include "e2e/support/bundle.h"
+#include "e2e/support/oci.h"
 
 namespace fermata::e2e {
 namespace {
 
-class NetworkDevices : public Bundles {
+class NetworkDevices : public OciTest {
  protected:
   void SetUp() override {
-    Bundles::SetUp();
+    OciTest::SetUp();
     if (IsSkipped()) return;
     ip("link add dev0 type veth peer name far0");
     ip("link add dev1 type veth peer name far1");
@@ -22,7 +22,7 @@ class NetworkDevices : public Bundles {
   void TearDown() override {
     for (const char* name : {"far0", "far1"})
       (void)run_program({"ip", "link", "delete", name});  // gone with the other end, when that went
-    Bundles::TearDown();
+    OciTest::TearDown();
   }
 
   static void ip(const std::string& words) {
@@ -35,13 +35,13 @@ class NetworkDevices : public Bundles {
   static std::string addresses_of(const std::string& device) {
     return run_program({"ip", "addr", "show", device}).out;
   }
-  Outcome run(const nlohmann::json& config) { return oci({"run", "-b", write_bundle("b", config), "box"}); }
+  Outcome run_with(const json& config) { return run("box", config); }
 };
 
 TEST_F(NetworkDevices, GoInUpWithTheirNewNamesAndTheirAddresses) {
-  auto config = config_of("ip addr");
-  config["linux"]["netDevices"] = {{"dev0", {{"name", "lan"}}}, {"dev1", {{"name", "eth%d"}}}};
-  const Outcome outcome = run(config);
+  json changed = config({"sh", "-c", "ip addr"});
+  changed["linux"]["netDevices"] = {{"dev0", {{"name", "lan"}}}, {"dev1", {{"name", "eth%d"}}}};
+  const Outcome outcome = run_with(changed);
   ASSERT_TRUE(outcome.ok()) << outcome;
   EXPECT_TRUE(contains(outcome.out, " lan@")) << outcome;
   EXPECT_TRUE(contains(outcome.out, "inet 10.9.0.1/24 brd 10.9.0.255 scope global lan")) << outcome;
@@ -55,10 +55,10 @@ TEST_F(NetworkDevices, GoInUpWithTheirNewNamesAndTheirAddresses) {
 }
 
 TEST_F(NetworkDevices, ComeBackAsTheyWereWhenTheContainerCannotBeMade) {
-  auto config = config_of("true");
-  config["linux"]["netDevices"] = {{"dev0", {{"name", "lan"}}}, {"dev1", nlohmann::json::object()}};
-  config["hooks"]["createRuntime"] = {{{"path", "/bin/false"}}};
-  const Outcome outcome = run(config);
+  json changed = config({"sh", "-c", "true"});
+  changed["linux"]["netDevices"] = {{"dev0", {{"name", "lan"}}}, {"dev1", json::object()}};
+  changed["hooks"]["createRuntime"] = {{{"path", "/bin/false"}}};
+  const Outcome outcome = run_with(changed);
   EXPECT_FALSE(outcome.ok());
   EXPECT_TRUE(contains(outcome.err, "createRuntime hook #0")) << outcome;
   EXPECT_TRUE(contains(addresses_of("dev0"), "10.9.0.1/24")) << addresses_of("dev0");
@@ -69,15 +69,15 @@ TEST_F(NetworkDevices, ComeBackAsTheyWereWhenTheContainerCannotBeMade) {
 }
 
 TEST_F(NetworkDevices, AreLookedAtBeforeTheFirstOneMoves) {
-  const std::pair<nlohmann::json, const char*> cases[] = {
+  const std::pair<json, const char*> cases[] = {
       {{{"dev0", {{"name", "lan"}}}, {"dev1", {{"name", "lan"}}}}, "has an interface 'lan' already"},
       {{{"dev0", {{"name", "lo"}}}}, "has an interface 'lo' already"},
       {{{"dev0", {{"name", "lan"}}}, {"none", {{"name", "x"}}}}, "there is no interface 'none'"},
       {{{"dev0", {{"name", "lan"}}}, {"lo", {{"name", "lo1"}}}}, "'lo' belongs to its network namespace"}};
   for (const auto& [devices, message] : cases) {
-    auto config = config_of("true");
-    config["linux"]["netDevices"] = devices;
-    const Outcome outcome = run(config);
+    json changed = config({"sh", "-c", "true"});
+    changed["linux"]["netDevices"] = devices;
+    const Outcome outcome = run_with(changed);
     EXPECT_FALSE(outcome.ok());
     EXPECT_TRUE(contains(outcome.err, "linux.netDevices: ")) << outcome;
     EXPECT_TRUE(contains(outcome.err, message)) << outcome;
@@ -86,17 +86,17 @@ TEST_F(NetworkDevices, AreLookedAtBeforeTheFirstOneMoves) {
 }
 
 TEST_F(NetworkDevices, NeedANetworkNamespace) {
-  auto config = config_of("true");
-  config["linux"]["netDevices"] = {{"dev0", {{"name", "lan"}}}};
-  config["linux"]["namespaces"] = {{{"type", "mount"}}, {{"type", "pid"}}};
-  config.erase("hostname");
-  const Outcome outcome = run(config);
+  json changed = config({"sh", "-c", "true"});
+  changed["linux"]["netDevices"] = {{"dev0", {{"name", "lan"}}}};
+  changed["linux"]["namespaces"] = {{{"type", "mount"}}, {{"type", "pid"}}};
+  changed.erase("hostname");
+  const Outcome outcome = run_with(changed);
   EXPECT_FALSE(outcome.ok());
   EXPECT_TRUE(contains(outcome.err, "needs a network namespace")) << outcome;
 }
 
 TEST_F(NetworkDevices, LoopbackIsUpInANewNetworkNamespace) {
-  const Outcome outcome = run(config_of("ip addr show lo"));
+  const Outcome outcome = run_with(config({"sh", "-c", "ip addr show lo"}));
   ASSERT_TRUE(outcome.ok()) << outcome;
   EXPECT_TRUE(contains(outcome.out, "inet 127.0.0.1/8")) << outcome;
   EXPECT_TRUE(contains(outcome.out, "inet6 ::1/128")) << outcome;
