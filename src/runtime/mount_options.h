@@ -1,6 +1,7 @@
 // The options of a mount as the runtime specification has them, sorted into what the kernel takes. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -8,6 +9,9 @@
 #include "kernel/core/mount_attributes.h"
 
 namespace fermata::runtime {
+
+// mount(2) copies one page of options and cuts off the rest without a word.
+inline constexpr std::size_t kMaxMountData = 4095;
 
 struct MountOptions {
   enum class Idmap { none, top, recursive };

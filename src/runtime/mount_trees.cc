@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <utility>
 
 #include "base/files.h"
@@ -32,6 +33,13 @@ std::vector<kernel::IdRange> ranges_of(const std::vector<oci::IdMapping>& mappin
 
 std::string path_in(const std::string& bundle, const std::string& path) {
   return path.starts_with('/') ? path : bundle + "/" + path;
+}
+
+// As other runtimes read it: relative to the container's root, and without "..".
+std::string destination_of(const std::string& given) {
+  std::string path = std::filesystem::path("/" + given).lexically_normal().string();
+  while (path.size() > 1 && (path.ends_with('/'))) path.pop_back();
+  return path.starts_with("//") ? path.substr(1) : path;
 }
 
 class Opener {
@@ -81,6 +89,7 @@ Result<void> Opener::root() {
 }
 
 Result<void> Opener::mounts() {
+  for (oci::Mount& each : spec_.mounts) each.destination = destination_of(each.destination);
   if (has_cgroup_mount(spec_.mounts)) {
     TRY(const auto host, kernel::CgroupMounts::detect());
     const bool own_view =

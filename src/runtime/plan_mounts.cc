@@ -19,19 +19,6 @@ namespace {
 using init::Op;
 using init::Target;
 
-// mount(2) copies one page of options and cuts off the rest without a word.
-constexpr std::size_t kMaxMountData = 4095;
-
-// Overlay reads ':' and ',' as separators and '\' as the escape.
-std::string escaped(std::string_view path) {
-  std::string result;
-  for (const char c : path) {
-    if (c == ':' || c == ',' || c == '\\') result += '\\';
-    result += c;
-  }
-  return result;
-}
-
 // The plan's form of a path that the caller may have written with "." or a double slash; ".." is refused, for
 // it would mean another place after a mount than before.
 Result<std::string> clean_path(const std::string& path) {
@@ -45,44 +32,6 @@ Result<std::string> clean_path(const std::string& path) {
     result += part;
   }
   return result.empty() ? "/" : result;
-}
-
-void bind_root(const std::string& source, const std::string& target, PlanBuilder* plan) {
-  plan->add({.op = Op::mount_root, .flags = MS_BIND | MS_REC, .strings = {"", source, target, ""}},
-            fmt::format("use '{}' as the root", source));
-}
-
-Result<void> plan_overlay(const oci::RuntimeSpec::Overlay& overlay, const std::string& mount_point,
-                          PlanBuilder* plan) {
-  plan->add({.op = Op::change_directory, .strings = {overlay.layers_directory}},
-            fmt::format("enter the layers at '{}'", overlay.layers_directory));
-  // Overlay wants an upper and a lower layer, or two lower ones; what is alone is the root itself.
-  if (overlay.lower.empty() && overlay.upper.empty())
-    return fail(ErrorKind::invalid_argument, "a root file system without any layer");
-  if (overlay.lower.empty()) {
-    bind_root(overlay.upper, mount_point, plan);
-    return {};
-  }
-  if (overlay.lower.size() == 1 && overlay.upper.empty()) {
-    bind_root(overlay.lower[0], mount_point, plan);
-    return {};
-  }
-  std::string data = "lowerdir=";
-  for (std::size_t i = 0; i < overlay.lower.size(); ++i) {
-    if (i > 0) data += ':';
-    data += escaped(overlay.lower[i]);
-  }
-  if (!overlay.upper.empty())
-    data += fmt::format(",upperdir={},workdir={}", escaped(overlay.upper), escaped(overlay.work));
-  // An index would refuse the same upper directory after a crash, and needs file handles of the lower ones.
-  data += ",index=off";
-  if (data.size() > kMaxMountData)
-    return fail(ErrorKind::unsupported,
-                "{} layers are too many for one overlay mount ({} bytes of options, at most {})",
-                overlay.lower.size(), data.size(), kMaxMountData);
-  plan->add({.op = Op::mount_root, .strings = {"overlay", "overlay", mount_point, data}},
-            "mount the overlay root file system");
-  return {};
 }
 
 // What other runtimes let be replaced below /proc: files that only tell something, so that a container sees
@@ -245,6 +194,14 @@ Result<void> plan_device(const oci::RuntimeSpec& spec, const oci::Device& device
   return {};
 }
 
+// The host's /dev, or another one that is complete: nothing is to be made in there.
+bool brings_its_dev(const oci::RuntimeSpec& spec) {
+  return std::any_of(spec.mounts.begin(), spec.mounts.end(), [](const oci::Mount& mount) {
+    return mount.destination == "/dev" && mount.type != "tmpfs" &&
+           (mount.tree >= 0 || mount.type == "bind" || parse_mount_options(mount.options).binds());
+  });
+}
+
 bool has_mount(const oci::RuntimeSpec& spec, std::string_view destination) {
   return std::any_of(spec.mounts.begin(), spec.mounts.end(),
                      [&](const oci::Mount& mount) { return mount.destination == destination; });
@@ -286,49 +243,13 @@ Result<void> plan_covers(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
 
 }  // namespace
 
-bool has_user_namespace(const oci::RuntimeSpec& spec) {
-  return std::any_of(spec.namespaces.begin(), spec.namespaces.end(),
-                     [](const oci::Namespace& one) { return one.type == oci::Namespace::Type::user; });
-}
-
-Result<void> plan_root(const oci::RuntimeSpec& spec, const StartOptions& options, PlanBuilder* plan) {
-  const std::uint32_t propagation =
-      spec.rootfs_propagation.empty() ? MS_SLAVE | MS_REC : parse_propagation(spec.rootfs_propagation);
-  if (propagation == 0)
-    return fail(ErrorKind::invalid_argument, "unknown root propagation '{}'", spec.rootfs_propagation);
-  // Nothing may go to the host. What it mounts later reaches us only where the container asked for it.
-  const std::uint32_t towards_host = (propagation & (MS_SLAVE | MS_SHARED)) != 0 ? MS_SLAVE : MS_PRIVATE;
-  plan->add({.op = Op::set_propagation, .flags = towards_host | MS_REC},
-            "cut the mounts off from the host's");
-  if (spec.root_tree >= 0) {
-    // Hooks run between the host's files and the container's: they look for the root by its path.
-    const bool by_path = options.synchronize && !spec.mount_point.empty();
-    plan->add({.op = Op::attach_root, .fd = spec.root_tree, .strings = {by_path ? spec.mount_point : "/"}},
-              "attach the root file system");
-    return {};
-  }
-  if (has_user_namespace(spec))
-    return fail(ErrorKind::unsupported,
-                "with a user namespace the root file system has to be opened beforehand");
-  if (spec.mount_point.empty() || spec.mount_point[0] != '/')
-    return fail(ErrorKind::invalid_argument, "the root's mount point '{}' is not an absolute path",
-                spec.mount_point);
-  if (spec.overlay) {
-    TRY(plan_overlay(*spec.overlay, spec.mount_point, plan));
-  } else if (!spec.root_path.empty()) {
-    bind_root(spec.root_path, spec.mount_point, plan);
-  } else {
-    return fail(ErrorKind::invalid_argument, "no root file system");
-  }
-  plan->add({.op = Op::open_root, .strings = {spec.mount_point}}, "open the root file system");
-  return {};
-}
-
 Result<void> plan_file_system(const oci::RuntimeSpec& spec, const StartOptions& options, PlanBuilder* plan) {
   std::vector<std::string> readonly_later;
   for (const oci::Mount& mount : spec.mounts) TRY(plan_mount(spec, mount, &readonly_later, plan));
-  for (const oci::Device& device : spec.devices) TRY(plan_device(spec, device, plan));
-  plan_device_links(spec, plan);
+  if (!brings_its_dev(spec)) {
+    for (const oci::Device& device : spec.devices) TRY(plan_device(spec, device, plan));
+    plan_device_links(spec, plan);
+  }
   if (spec.root_readonly && spec.process.cwd != "/" && !spec.process.cwd.empty())
     plan->add({.op = Op::make_directory, .a = 0755, .strings = {spec.process.cwd}},
               fmt::format("make the working directory '{}'", spec.process.cwd));

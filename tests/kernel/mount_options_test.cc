@@ -81,6 +81,23 @@ TEST_F(MountOptions, BindsDirectoriesAndFilesRelativeToTheBundle) {
   EXPECT_THAT(outcome.output, testing::EndsWith("text\nmore\n"));
 }
 
+TEST_F(MountOptions, DestinationsAreReadAsOtherRuntimesDo) {
+  auto given = spec("cat /a/file /b/file");
+  given.mounts.push_back({.destination = "a", .source = "volume", .options = {"bind"}});
+  given.mounts.push_back({.destination = "//x/./../../b/", .source = "volume", .options = {"bind"}});
+  EXPECT_EQ(run(given).output, "text\ntext\n");
+}
+
+// Whoever gives the host's /dev must not find it changed.
+TEST_F(MountOptions, NothingIsMadeInABoundDev) {
+  ASSERT_TRUE(make_directories(root_.path() + "/dev"));
+  auto given = spec("ls /dev; echo end");
+  std::erase_if(given.mounts, [](const oci::Mount& one) { return one.destination.starts_with("/dev"); });
+  given.mounts.push_back({.destination = "/dev", .source = "dev", .options = {"rbind"}});
+  EXPECT_EQ(run(given).output, "end\n");
+  EXPECT_TRUE(std::filesystem::is_empty(root_.path() + "/dev"));
+}
+
 TEST_F(MountOptions, ErrorsNameTheMount) {
   auto given = spec("true");
   given.mounts.push_back({.destination = "/data", .source = "missing", .options = {"bind"}});
