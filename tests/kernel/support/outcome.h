@@ -5,7 +5,9 @@
 #include <sstream>
 #include <string>
 
+#include "kernel/mounts.h"
 #include "kernel/support/init_process.h"
+#include "kernel/user_namespace.h"
 
 namespace fermata::test {
 
@@ -41,6 +43,13 @@ inline Outcome run(const oci::RuntimeSpec& spec, const runtime::StartOptions& op
   Outcome outcome = attempt(spec, options);
   EXPECT_EQ(outcome.failed, "") << outcome.explained.message;
   return outcome;
+}
+
+// Whether the file system of `path` can show other owners than its own.
+inline bool maps_ids(const std::string& path) {
+  const auto tree = kernel::clone_tree(path, false);
+  const auto ids = kernel::make_user_namespace({{{0, 0, 1}}, {{0, 0, 1}}});
+  return tree && ids && kernel::map_mount_ids(tree->get(), ids->get(), false);
 }
 
 // procfs and sysfs files have no size: streams read them as they come.
