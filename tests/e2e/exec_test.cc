@@ -236,6 +236,20 @@ TEST_F(Exec, ItsGroupIsBelowTheContainersAndGoesWithIt) {
   EXPECT_FALSE(std::filesystem::exists(group));
 }
 
+// Then no process may be in its group any more: those of exec stand beside those that it has moved.
+TEST_F(Exec, AContainerMayHandItsControllersDown) {
+  if (!std::filesystem::exists("/sys/fs/cgroup/cgroup.controllers")) GTEST_SKIP() << "v1 hierarchies";
+  must({"run", "-d", "--name", "job", "--privileged", kBase, "sh", "-c",
+        "cd /sys/fs/cgroup/$(sed -n 's/^0:://p' /proc/self/cgroup) && mkdir own && echo 1 > own/cgroup.procs "
+        "&& "
+        "echo +pids > cgroup.subtree_control && echo ready; sleep 2000"});
+  ASSERT_TRUE(logs_show("job", "ready"));
+  EXPECT_EQ("pids",
+            must({"exec", "job", "sh", "-c",
+                  "cat /sys/fs/cgroup/$(sed -n 's/^0:://p' /proc/1/cgroup)/../cgroup.subtree_control"}));
+  EXPECT_EQ(124, fermata({"exec", "--timeout", "300ms", "job", "sleep", "1000"}).code);
+}
+
 TEST_F(Exec, DoesNotKeepTheContainerFromStopping) {
   start_probe("job", {}, {"trap"});
   auto command = host().start({"exec", "job", "sh", "-c", "trap '' TERM; echo up; sleep 1000"});
