@@ -125,10 +125,12 @@ class Creation {
         .pivot = options_.pivot,
         .start_socket = socket.get(),
         .synchronize = has_creation_hooks(spec_) || !spec_.network_devices.empty(),
+        .seccomp_flags = parts_.seccomp_flags,
         .grantable_capabilities = grantable_capabilities(spec_),
         .preserved = preserved_};
     TRY(const runtime::LaunchPlan plan, runtime::plan_container(spec_, start));
     for (const std::string& skipped : plan.skipped) engine_.warn(skipped);
+    give_streams(spec_, spec_.process);
     remember_steps(plan);
     record.root = spec_.root_path;
     record.program = spec_.process.args[0];

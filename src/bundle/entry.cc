@@ -31,9 +31,9 @@ Result<Child> start_hook_as_process(const Options& options, const oci::RuntimeSp
   process.terminal = false;
   process.args = hook.args.empty() ? std::vector<std::string>{hook.path} : hook.args;
   process.env = hook.env;
-  TRY(const UniqueFd filter, open_filter(spec, process, options.root));
+  TRY(const runtime::CompiledSeccomp filter, open_filter(spec, process, options.root));
   TRY(const runtime::LaunchPlan plan,
-      runtime::plan_exec(process, entry.target, filter.get(),
+      runtime::plan_exec(process, entry.target, filter.program.get(),
                          {.follow_parent = true,
                           .grantable_capabilities = grantable_capabilities(spec),
                           .program = hook.path}));

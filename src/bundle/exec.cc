@@ -48,13 +48,15 @@ Result<Started> Runtime::exec(const std::string& id, const ExecOptions& options)
   TRY(auto preserved, handed_down(options.preserve_fds, &process));
   TRY(const Entry entry, open_entry(container.record.pid, container.record.pid_start));
   add_home(container.record.pid, &process);
-  TRY(const UniqueFd filter, open_filter(spec, process, options_.root));
+  TRY(const runtime::CompiledSeccomp filter, open_filter(spec, process, options_.root));
   TRY(const runtime::LaunchPlan plan,
-      runtime::plan_exec(process, entry.target, filter.get(),
+      runtime::plan_exec(process, entry.target, filter.program.get(),
                          {.follow_parent = false,
+                          .seccomp_flags = filter.flags,
                           .grantable_capabilities = grantable_capabilities(spec),
                           .preserved = std::move(preserved)}));
   for (const std::string& skipped : plan.skipped) options_.warn(skipped);
+  give_streams(spec, process);
 
   Started started;
   Reactions reactions;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -10,6 +11,7 @@
 #include "kernel/capabilities.h"
 #include "runtime/defaults.h"
 #include "runtime/mount_trees.h"
+#include "runtime/stream_owner.h"
 #include "runtime/sysctls.h"
 
 namespace fermata::bundle {
@@ -53,13 +55,19 @@ void add_default_devices(oci::RuntimeSpec* spec) {
 
 }  // namespace
 
-Result<UniqueFd> open_filter(const oci::RuntimeSpec& spec, const oci::Process& process,
-                             const std::string& root) {
-  if (spec.seccomp.empty()) return UniqueFd();
-  static_cast<void>(root);
-  auto program = runtime::seccomp_from_profile(spec.seccomp, process.capabilities.bounding);
-  if (!program) return fail_with(std::move(program.error()), "linux.seccomp");
-  return program;
+Result<runtime::CompiledSeccomp> open_filter(const oci::RuntimeSpec& spec, const oci::Process& process,
+                                             const std::string& root) {
+  if (spec.seccomp.empty()) return runtime::CompiledSeccomp{};
+  // No container's name begins with a dot for those who list them.
+  auto compiled = runtime::compiled_seccomp(root + "/.filters", spec.seccomp, process.capabilities.bounding);
+  if (!compiled) return fail_with(std::move(compiled.error()), "linux.seccomp");
+  return compiled;
+}
+
+void give_streams(const oci::RuntimeSpec& spec, const oci::Process& process) {
+  if (process.terminal) return;
+  if (const auto uid = runtime::host_id(spec.uid_mappings, process.user.uid))
+    runtime::give_streams({STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, *uid);
 }
 
 Result<SpecParts> open_spec(oci::RuntimeSpec* spec, const std::string& bundle, const std::string& cgroup,
@@ -71,9 +79,10 @@ Result<SpecParts> open_spec(oci::RuntimeSpec* spec, const std::string& bundle, c
   TRY(runtime::PreparedMounts mounts, runtime::open_mounts(spec, bundle, cgroup));
   for (UniqueFd& fd : mounts.descriptors) parts.kept.push_back(std::move(fd));
   add_default_devices(spec);
-  TRY(UniqueFd filter, open_filter(*spec, spec->process, root));
-  spec->seccomp_program = filter.get();
-  parts.kept.push_back(std::move(filter));
+  TRY(runtime::CompiledSeccomp filter, open_filter(*spec, spec->process, root));
+  spec->seccomp_program = filter.program.get();
+  parts.seccomp_flags = filter.flags;
+  parts.kept.push_back(std::move(filter.program));
   return parts;
 }
 

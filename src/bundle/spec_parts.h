@@ -8,12 +8,14 @@
 #include "base/core/unique_fd.h"
 #include "base/error.h"
 #include "oci/runtime_spec.h"
+#include "runtime/seccomp_cache.h"
 
 namespace fermata::bundle {
 
 // Owns what the specification borrows.
 struct SpecParts {
   std::vector<UniqueFd> kept;
+  std::uint32_t seccomp_flags = 0;  // runtime::StartOptions has them
 };
 
 // Fills the extension fields of `spec`. `cgroup`: of the container, which exists. `root`: of the runtime, for
@@ -21,9 +23,13 @@ struct SpecParts {
 Result<SpecParts> open_spec(oci::RuntimeSpec* spec, const std::string& bundle, const std::string& cgroup,
                             const std::string& root);
 
-// The compiled filter of linux.seccomp; invalid when there is none.
-Result<UniqueFd> open_filter(const oci::RuntimeSpec& spec, const oci::Process& process,
-                             const std::string& root);
+// The compiled filter of linux.seccomp; its program is invalid when there is none.
+Result<runtime::CompiledSeccomp> open_filter(const oci::RuntimeSpec& spec, const oci::Process& process,
+                                             const std::string& root);
+
+// What the caller was given as standard streams goes to the process's user, whom nobody else's streams would
+// let open /dev/stdout. In a user namespace only we can do it.
+void give_streams(const oci::RuntimeSpec& spec, const oci::Process& process);
 
 // The capabilities that its processes can be given: ours, or all in a user namespace, whose members have
 // every one over what it owns (user_namespaces(7)).

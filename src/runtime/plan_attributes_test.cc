@@ -182,7 +182,7 @@ TEST(PlanCredentials, WhatCannotBeGrantedIsLeftOutWithANote) {
   EXPECT_EQ(credentials.ambient, 1u);
   EXPECT_THAT(plan.skipped,
               ElementsAre(HasSubstr("capability CAP_FLY"), HasSubstr("capability CAP_SYS_RESOURCE"),
-                          HasSubstr("ambient capability CAP_KILL")));
+                          HasSubstr("ambient capabilities CAP_KILL")));
 }
 
 TEST(PlanMounts, LabelsAndPreparedTrees) {

@@ -98,8 +98,9 @@ Result<void> plan_credentials(const oci::Process& process, const ProcessPlace& p
     plan->skip(fmt::format("capability {}: this host does not have it to give", name));
   // capabilities(7): ambient is only what is permitted and inheritable.
   const std::uint64_t possible = credentials.permitted & credentials.inheritable;
-  for (const std::string& name : kernel::capability_list(credentials.ambient & ~possible))
-    plan->skip(fmt::format("ambient capability {}: it is not both permitted and inheritable", name));
+  if (const std::uint64_t more = credentials.ambient & ~possible; more != 0)
+    plan->skip(fmt::format("ambient capabilities {}: not both permitted and inheritable",
+                           join(kernel::capability_list(more), ", ")));
   credentials.ambient &= possible;
   std::string data = bytes_of(credentials);
   for (const std::uint32_t gid : process.user.additional_gids) data += bytes_of(gid);
