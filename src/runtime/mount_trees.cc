@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <utility>
 
 #include "base/files.h"
@@ -35,11 +34,15 @@ std::string path_in(const std::string& bundle, const std::string& path) {
   return path.starts_with('/') ? path : bundle + "/" + path;
 }
 
-// As other runtimes read it: relative to the container's root, and without "..".
+// As other runtimes read it: relative to the container's root. A ".." is left for the plan to refuse.
 std::string destination_of(const std::string& given) {
-  std::string path = std::filesystem::path("/" + given).lexically_normal().string();
-  while (path.size() > 1 && (path.ends_with('/'))) path.pop_back();
-  return path.starts_with("//") ? path.substr(1) : path;
+  std::string path;
+  for (const std::string_view part : split(given, '/')) {
+    if (part.empty() || part == ".") continue;
+    path += '/';
+    path += part;
+  }
+  return path.empty() ? "/" : path;
 }
 
 class Opener {

@@ -84,7 +84,7 @@ TEST_F(MountOptions, BindsDirectoriesAndFilesRelativeToTheBundle) {
 TEST_F(MountOptions, DestinationsAreReadAsOtherRuntimesDo) {
   auto given = spec("cat /a/file /b/file");
   given.mounts.push_back({.destination = "a", .source = "volume", .options = {"bind"}});
-  given.mounts.push_back({.destination = "//x/./../../b/", .source = "volume", .options = {"bind"}});
+  given.mounts.push_back({.destination = "//./b/", .source = "volume", .options = {"bind"}});
   EXPECT_EQ(run(given).output, "text\ntext\n");
 }
 
