@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <string>
@@ -43,16 +44,45 @@ LaunchFailure explain_directory(const std::string& description, int error) {
   return {kEngineFailed, std::move(message)};
 }
 
-const char* hint(init::Op op, int error) {
-  // mount(2) says ENOTDIR, move_mount(2) EINVAL.
-  if ((op == init::Op::attach_mount && error == EINVAL) ||
-      ((op == init::Op::attach_mount || op == init::Op::mount) && error == ENOTDIR))
-    return " (are you trying to mount a directory onto a file, or the other way round?)";
-  if (op == init::Op::set_credentials && error == EPERM)
-    return " (a capability was asked for that this host does not have)";
-  if (error == ENODEV && (op == init::Op::mount || op == init::Op::mount_root))
-    return " (this kernel does not have the file system; try modprobe)";
-  if (op == init::Op::mount && error == ELOOP) return " (the image has a symbolic link in its place)";
+struct Hint {
+  init::Op op;
+  int error;
+  const char* text;
+};
+constexpr char kNotTheSameKind[] = "are you trying to mount a directory onto a file, or the other way round?";
+constexpr char kLinkInItsPlace[] = "the image has a symbolic link in its place";
+constexpr char kNoSuchType[] = "this kernel does not have the file system; try modprobe";
+constexpr auto kHints = std::to_array<Hint>({
+    // mount(2) says ENOTDIR, move_mount(2) EINVAL.
+    {init::Op::attach_mount, EINVAL, kNotTheSameKind},
+    {init::Op::attach_mount, ENOTDIR, kNotTheSameKind},
+    {init::Op::mount, ENOTDIR, kNotTheSameKind},
+    {init::Op::mount, ENODEV, kNoSuchType},
+    {init::Op::mount_root, ENODEV, kNoSuchType},
+    {init::Op::mount, ELOOP, kLinkInItsPlace},
+    {init::Op::attach_mount, ELOOP, kLinkInItsPlace},
+    {init::Op::open_console, ELOOP, "the image has a symbolic link at /dev/console"},
+    {init::Op::mount, EPERM,
+     "in a user namespace sysfs needs a network namespace that it owns, and proc a PID namespace and a host "
+     "whose "
+     "/proc is not covered; bind the host's instead"},
+    {init::Op::make_node, ENODEV, "the host has another device of that name"},
+    {init::Op::set_credentials, EPERM, "a capability was asked for that this host does not have"},
+    {init::Op::enter_time_namespace, EINVAL,
+     "this kernel has no time namespaces, or the offset is too large"},
+    {init::Op::set_scheduler, EPERM,
+     "it needs CAP_SYS_NICE, and on cgroup v1 a group with cpu.rt_runtime_us"},
+    {init::Op::set_memory_policy, ENOSYS, "this kernel has no NUMA"},
+    {init::Op::load_seccomp, EINVAL, "this kernel does not know one of the filter's flags"},
+    {init::Op::load_seccomp, EBUSY, "there is a filter with notifications already"},
+});
+
+std::string hint(init::Op op, const std::string& description, int error) {
+  for (const Hint& row : kHints)
+    if (row.op == op && row.error == error) return fmt::format(" ({})", row.text);
+  // plan_labels
+  if (op == init::Op::write_kernel_file && description.starts_with("take on"))
+    return " (is the security module enabled on this host, and does it know the name?)";
   return "";
 }
 
@@ -67,8 +97,8 @@ LaunchFailure explain_failure(const LaunchPlan& plan, const std::vector<std::str
   if (op == init::Op::execute || op == init::Op::check_program)
     return explain_execute(args.empty() ? "" : args[0], error_number);
   if (op == init::Op::set_current_directory) return explain_directory(description, error_number);
-  return {kEngineFailed,
-          fmt::format("cannot {}: {}{}", description, errno_text(error_number), hint(op, error_number))};
+  return {kEngineFailed, fmt::format("cannot {}: {}{}", description, errno_text(error_number),
+                                     hint(op, description, error_number))};
 }
 
 }  // namespace fermata::runtime

@@ -7,11 +7,10 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
-#include "init/plan_view.h"
+#include "runtime/read_plan.h"
 
 namespace fermata::runtime {
 namespace {
@@ -20,33 +19,6 @@ using init::Op;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-struct ReadOp {
-  Op op;
-  int slot;
-  std::uint32_t flags;
-  std::uint64_t a, b;
-  std::string data;
-  std::vector<std::string> strings;
-};
-
-std::vector<ReadOp> read_ops(const LaunchPlan& plan) {
-  std::vector<ReadOp> ops;
-  init::PlanView view;
-  init::OpView op;
-  EXPECT_TRUE(view.open(plan.bytes.data(), plan.bytes.size()));
-  init::PlanView::Next next;
-  while ((next = view.next(&op)) == init::PlanView::Next::op) {
-    ReadOp read = {op.op(), op.slot(), op.flags(),
-                   op.a(),  op.b(),    std::string(reinterpret_cast<const char*>(op.data()), op.data_size()),
-                   {}};
-    for (std::uint32_t i = 0; i < op.string_count(); ++i) read.strings.push_back(op.string(i));
-    ops.push_back(std::move(read));
-  }
-  EXPECT_EQ(next, init::PlanView::Next::end);
-  EXPECT_EQ(ops.size(), plan.descriptions.size());
-  return ops;
-}
-
 oci::RuntimeSpec minimal() {
   oci::RuntimeSpec spec;
   spec.process.args = {"sh", "-c", "true"};
@@ -54,35 +26,6 @@ oci::RuntimeSpec minimal() {
   spec.mount_point = "/run/root";
   spec.overlay = oci::RuntimeSpec::Overlay{{"top", "a:b"}, "/layers", "/c/upper", "/c/work"};
   return spec;
-}
-
-LaunchPlan plan_of(const oci::RuntimeSpec& spec) {
-  auto plan = plan_container(spec);
-  EXPECT_TRUE(plan) << (plan ? "" : plan.error().message());
-  return plan ? *plan : LaunchPlan{};
-}
-
-std::vector<Op> kinds(const std::vector<ReadOp>& ops) {
-  std::vector<Op> result;
-  result.reserve(ops.size());
-  for (const ReadOp& op : ops) result.push_back(op.op);
-  return result;
-}
-
-ReadOp find(const std::vector<ReadOp>& ops, Op wanted) {
-  const auto found = std::find_if(ops.begin(), ops.end(), [&](const ReadOp& op) { return op.op == wanted; });
-  EXPECT_NE(found, ops.end());
-  return found == ops.end() ? ReadOp{} : *found;
-}
-
-std::size_t position(const std::vector<ReadOp>& ops, Op wanted) {
-  return static_cast<std::size_t>(
-      std::find_if(ops.begin(), ops.end(), [&](const ReadOp& op) { return op.op == wanted; }) - ops.begin());
-}
-
-std::string error_of(const oci::RuntimeSpec& spec) {
-  const auto plan = plan_container(spec);
-  return plan ? "" : plan.error().message();
 }
 
 TEST(PlanContainer, MinimalOneInOrder) {

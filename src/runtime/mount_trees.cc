@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "kernel/copy_tree.h"
 #include "kernel/mounts.h"
+#include "kernel/security_modules.h"
 #include "kernel/user_namespace.h"
 #include "runtime/cgroup_mounts.h"
 #include "runtime/mount_options.h"
@@ -45,11 +46,19 @@ std::string destination_of(const std::string& given) {
   return path.empty() ? "/" : path;
 }
 
+std::vector<oci::IdMapping> mappings_of(const std::vector<kernel::IdRange>& ranges) {
+  std::vector<oci::IdMapping> mappings;
+  for (const kernel::IdRange& range : ranges) mappings.push_back({range.inside, range.outside, range.size});
+  return mappings;
+}
+
 class Opener {
  public:
   Opener(oci::RuntimeSpec* spec, const std::string& bundle, const std::string& cgroup)
       : spec_(*spec), bundle_(bundle), cgroup_(cgroup) {}
 
+  Result<void> ids();
+  void labels();
   Result<void> root();
   Result<void> mounts();
   PreparedMounts take() && { return std::move(prepared_); }
@@ -73,6 +82,24 @@ class Opener {
   PreparedMounts prepared_;
   std::vector<std::pair<kernel::IdMaps, int>> id_namespaces_;  // made for mounts
 };
+
+Result<void> Opener::ids() {
+  for (const oci::Namespace& one : spec_.namespaces) {
+    if (one.type != oci::Namespace::Type::user || one.fd < 0 || !spec_.uid_mappings.empty()) continue;
+    TRY(const kernel::IdMaps maps, kernel::read_id_maps(one.fd));
+    spec_.uid_mappings = mappings_of(maps.uids);
+    spec_.gid_mappings = mappings_of(maps.gids);
+  }
+  return {};
+}
+
+// Without SELinux a file system does not know the option.
+void Opener::labels() {
+  if (spec_.mount_label.empty() || kernel::selinux_enabled()) return;
+  prepared_.skipped.push_back(
+      fmt::format("mount label {}: SELinux is not enabled on this host", spec_.mount_label));
+  spec_.mount_label.clear();
+}
 
 // A copy of a mount of the host's is its peer if that one is shared. What the container mounts in its root
 // shall never show on the host; what the host mounts later reaches us only where the container asked for it.
@@ -217,6 +244,8 @@ Result<void> Opener::copy_up(const MountOptions& options, oci::Mount* mount) {
 Result<PreparedMounts> open_mounts(oci::RuntimeSpec* spec, const std::string& bundle,
                                    const std::string& cgroup) {
   Opener opener(spec, bundle, cgroup);
+  TRY(opener.ids());
+  opener.labels();
   TRY(opener.root());
   TRY(opener.mounts());
   return std::move(opener).take();

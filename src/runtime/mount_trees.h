@@ -19,15 +19,17 @@ namespace fermata::runtime {
 // been attached is not detached any more.
 struct PreparedMounts {
   std::vector<UniqueFd> descriptors;
+  std::vector<std::string> skipped;  // what was asked and left out, with the reason (a warning each)
 };
 
 // Fills `root_tree` from `root_path`, and `tree` and `file_target` of the mounts that bind (with their
-// attributes, propagation and idmap) or copy up. A relative source is below `bundle`,
-// a relative destination below the root. A mount of type cgroup
-// becomes what the host has (runtime/cgroup_mounts.h; `cgroup`: the group of the
-// container, which must exist unless it has a cgroup namespace). The descriptor of a user namespace in
-// spec->namespaces must be there already: mounts with "idmap" and no mappings of their own use it. An error
-// names the mount.
+// attributes, propagation and idmap) or copy up. A relative source is below `bundle`, a relative destination
+// below the root. A mount of type cgroup becomes what the host has (runtime/cgroup_mounts.h; `cgroup`: the
+// group of the container, which must exist unless it has a cgroup namespace). An error names the mount.
+//
+// The descriptor of a user namespace in spec->namespaces must be there already: mounts with "idmap" and no
+// mappings of their own use it, and its mappings are filled in where the document has none (a namespace that
+// is joined).
 Result<PreparedMounts> open_mounts(oci::RuntimeSpec* spec, const std::string& bundle,
                                    const std::string& cgroup = "");
 

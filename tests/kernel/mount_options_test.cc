@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "kernel/cgroup.h"
+#include "kernel/security_modules.h"
 #include "kernel/support/outcome.h"
 #include "runtime/mount_trees.h"
 
@@ -96,6 +97,16 @@ TEST_F(MountOptions, NothingIsMadeInABoundDev) {
   given.mounts.push_back({.destination = "/dev", .source = "dev", .options = {"rbind"}});
   EXPECT_EQ(run(given).output, "end\n");
   EXPECT_TRUE(std::filesystem::is_empty(root_.path() + "/dev"));
+}
+
+TEST_F(MountOptions, LabelWithoutSelinuxIsLeftOutWithANote) {
+  if (kernel::selinux_enabled()) GTEST_SKIP() << "SELinux is enabled";
+  auto given = spec("true");
+  given.mount_label = "system_u:object_r:container_file_t:s0";
+  const auto prepared = runtime::open_mounts(&given, root_.path());
+  ASSERT_TRUE(prepared) << prepared.error().message();
+  EXPECT_THAT(prepared->skipped, testing::ElementsAre(HasSubstr("SELinux is not enabled")));
+  test::run(given);
 }
 
 TEST_F(MountOptions, ErrorsNameTheMount) {

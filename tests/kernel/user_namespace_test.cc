@@ -161,6 +161,13 @@ TEST_F(UserNamespace, SeveralContainersShareOneAndItsNamespaces) {
   open(&second);
   const auto outcome = run(second);
   EXPECT_THAT(outcome.output, testing::StartsWith("first\nsleep"));
+  // What is not in the document is asked of the namespace.
+  auto third = spec("true");
+  third.uid_mappings.clear();
+  third.gid_mappings.clear();
+  open(&third);
+  ASSERT_EQ(third.gid_mappings.size(), 1u);
+  EXPECT_EQ(third.gid_mappings[0].host_id, kFirst);
 }
 
 TEST_F(UserNamespace, NetworkOfTheHostsCanBeJoined) {
