@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -12,9 +11,9 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/process.h"
+#include "bundle/claim.h"
 #include "bundle/descriptors.h"
 #include "bundle/entry.h"
-#include "bundle/group.h"
 #include "bundle/home.h"
 #include "bundle/launch.h"
 #include "bundle/network_devices.h"
@@ -26,31 +25,6 @@
 
 namespace fermata::bundle {
 namespace {
-
-// The container's directory while it is being made: goes with this object unless it is kept.
-class Claim {
- public:
-  static Result<Claim> make(const std::string& root, const std::string& directory) {
-    TRY(make_directories(root, 0700));
-    if (::mkdir(directory.c_str(), 0700) != 0) {
-      if (errno == EEXIST)
-        return fail(ErrorKind::conflict, "container with given ID already exists: '{}'", directory);
-      return fail(errno, "make '{}'", directory);
-    }
-    return Claim(directory);
-  }
-  Claim(Claim&& other) noexcept : directory_(std::exchange(other.directory_, {})) {}
-  Claim& operator=(Claim&&) = delete;
-  ~Claim() {
-    // What cannot be removed shows up as a container that `delete --force` takes.
-    if (!directory_.empty()) static_cast<void>(remove_tree(directory_).has_value());
-  }
-  void keep() { directory_.clear(); }
-
- private:
-  explicit Claim(std::string directory) : directory_(std::move(directory)) {}
-  std::string directory_;
-};
 
 // The socket on which init waits. Bound by way of the directory's descriptor: a path may be longer than
 // sun_path.
@@ -77,20 +51,9 @@ class Creation {
   Result<Started> run() {
     TRY(read_spec());
     TRY(check_console());
-    Record& record = container_.record;
-    TRY(const GroupPlace place, group_place(spec_, record.id, engine_.systemd_cgroup));
-    record.cgroup = place.path;
-    record.scope = place.unit;
-    TRY(const auto mounts, kernel::CgroupMounts::detect());
-    TRY(vacate_group(mounts, place.path));
-    // From here on `delete --force` finds what we have made, should we be killed.
-    TRY(write_file(directory_ + "/" + kGroupFile, place.path + "\n" + place.unit, 0600));
-    TRY(NewGroup made, make_group(mounts, spec_, record.id, place));
+    TRY(NewGroup made, claim_group(engine_, spec_, directory_, &container_.record));
     auto started = launch_in(made.cgroup);
-    if (started) return started;
-    made.keeper.reset();
-    static_cast<void>(
-        remove_group(made.cgroup, place.unit).has_value());  // the first failure is the one to tell
+    if (!started) give_back(std::move(made), container_.record);
     return started;
   }
 

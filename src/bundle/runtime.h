@@ -52,6 +52,28 @@ struct ExecOptions {
   bool ignore_paused = false;
 };
 
+// What a checkpoint and a restore have in common; criu(8) explains each.
+struct CriuSettings {
+  std::string images, work;  // directories, absolute; "" of `work` is `images`
+  bool tcp_established = false, ext_unix_sockets = false, shell_job = false, file_locks = false;
+  bool auto_dedup = false;
+  std::string cgroups_mode = "soft";   // soft, full, strict, ignore
+  std::uint32_t empty_namespaces = 0;  // CLONE_NEWNET: its contents are somebody else's
+};
+
+struct CheckpointOptions {
+  CriuSettings criu;
+  std::string parent;  // an earlier checkpoint, relative to `images`
+  bool leave_running = false, pre_dump = false, tcp_skip_in_flight = false, link_remap = false;
+};
+
+struct RestoreOptions {
+  CriuSettings criu;
+  std::string bundle;  // absolute
+  std::string pid_file, console_socket;
+  std::string lsm_profile, lsm_mount_context;
+};
+
 inline constexpr char kInitProgram[] = "/fermata-init";
 
 class Runtime {
@@ -72,6 +94,11 @@ class Runtime {
   Result<void> resume(const std::string& id) const;
   Result<void> update(const std::string& id, const oci::Resources& resources) const;
 
+  // Its processes, as they are, in files; then it is deleted, unless it was to be left running.
+  Result<void> checkpoint(const std::string& id, const CheckpointOptions& options) const;
+  // A container whose processes go on where those of a checkpoint were.
+  Result<Started> restore(const std::string& id, const RestoreOptions& options) const;
+
   // `container "x" does not exist` (not_found).
   Result<Container> find(const std::string& id) const;
   Result<std::vector<Container>> list() const;
@@ -82,6 +109,7 @@ class Runtime {
 
  private:
   std::string directory_of(const std::string& id) const { return options_.root + "/" + id; }
+  void run_stop_hooks(const Container& container) const;
 
   Options options_;
 };

@@ -193,10 +193,18 @@ std::string Cgroup::directory_of(std::string_view controller) const {
   return unified_directory();
 }
 
+bool Cgroup::is_path(std::string_view path) {
+  return !path.empty() && path.front() != '/' && path.back() != '/' &&
+         fmt::format("/{}/", path).find("/../") == std::string::npos;
+}
+
+Result<void> Cgroup::check_path() const {
+  if (is_path(path_)) return {};
+  return fail(ErrorKind::invalid_argument, "cgroup '{}': not a path below the hierarchy", path_);
+}
+
 Result<Cgroup> Cgroup::create(const CgroupMounts& mounts, const std::string& path) {
-  if (path.empty() || path.front() == '/' || path.back() == '/' ||
-      fmt::format("/{}/", path).find("/../") != std::string::npos)
-    return fail(ErrorKind::invalid_argument, "cgroup '{}': not a path below the hierarchy", path);
+  TRY(open(mounts, path).check_path());
   if (!mounts.unified.empty()) {
     const std::string directory = mounts.unified + "/" + path;
     TRY(make_group(mounts.unified, directory, Kind::v2));
@@ -240,6 +248,7 @@ Result<std::vector<int>> Cgroup::processes() const {
 }
 
 Result<void> Cgroup::kill_all() const {
+  TRY(check_path());  // everybody is in the root
   if (const std::string unified = unified_directory(); !unified.empty()) {
     const auto killed = write_kernel_file(unified + kKill, "1");
     if (killed || !is_file(unified)) return {};
@@ -286,6 +295,7 @@ Result<bool> Cgroup::wait_empty(milliseconds timeout) const {
 }
 
 Result<void> Cgroup::remove() const {
+  TRY(check_path());
   const auto deadline = steady_clock::now() + kRemovePatience;
   for (const auto& mount : mounts_.v1) TRY(remove_group(mount.path + "/" + path_, deadline));
   if (!mounts_.unified.empty()) TRY(remove_group(unified_directory(), deadline));
@@ -296,6 +306,12 @@ bool Cgroup::exists() const {
   if (const std::string unified = unified_directory(); !unified.empty() && is_file(unified)) return true;
   return std::any_of(mounts_.v1.begin(), mounts_.v1.end(),
                      [&](const auto& mount) { return is_file(mount.path + "/" + path_); });
+}
+
+std::string Cgroup::freezer_directory() const {
+  if (const std::string unified = unified_directory(); !unified.empty() && is_file(unified + kFreeze))
+    return unified;
+  return is_v1("freezer") ? directory_of("freezer") : std::string();
 }
 
 Result<void> Cgroup::freeze(bool frozen) const {

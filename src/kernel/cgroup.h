@@ -38,7 +38,10 @@ class Cgroup {
   // Makes the group and its parents in every hierarchy; an existing one is fine. On v2 the controllers that
   // exist are enabled in the parents' cgroup.subtree_control (best effort for each).
   static Result<Cgroup> create(const CgroupMounts& mounts, const std::string& path);
-  // Of an existing group; absent hierarchies are skipped when it is used.
+  // Whether it names a group below the root of the hierarchies, and leads nowhere else.
+  static bool is_path(std::string_view path);
+  // Of an existing group; absent hierarchies are skipped when it is used. The root is "": it can be entered,
+  // but neither killed nor removed.
   static Cgroup open(const CgroupMounts& mounts, const std::string& path);
 
   const std::string& path() const { return path_; }
@@ -69,6 +72,8 @@ class Cgroup {
   bool exists() const;
 
   Result<void> freeze(bool frozen) const;
+  // The directory whose file freezes it; "" without a freezer.
+  std::string freezer_directory() const;
   // Whether all its members stand still, by its own freezer or by one above. false without a freezer.
   bool frozen() const;
   // How many processes the OOM killer took here: memory.events, memory.oom_control. 0 if unknown.
@@ -85,6 +90,7 @@ class Cgroup {
 
  private:
   Cgroup(CgroupMounts mounts, std::string path) : mounts_(std::move(mounts)), path_(std::move(path)) {}
+  Result<void> check_path() const;
   // This group's directory in the v2 tree; in the tree that has a controller, "" if none has.
   std::string unified_directory() const;
   std::string directory_of(std::string_view controller) const;

@@ -125,6 +125,7 @@ std::span<const Command> commands() {
     add_lifecycle_commands(all);
     add_process_commands(all);
     add_resource_commands(all);
+    add_checkpoint_commands(all);
     add_document_commands(all);
     return all;
   }();

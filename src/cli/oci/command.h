@@ -37,6 +37,7 @@ std::span<const Command> commands();
 void add_lifecycle_commands(std::vector<Command>& commands);
 void add_process_commands(std::vector<Command>& commands);
 void add_resource_commands(std::vector<Command>& commands);
+void add_checkpoint_commands(std::vector<Command>& commands);
 void add_document_commands(std::vector<Command>& commands);
 
 // Runs `words` (without the program's name); returns the exit code.
