@@ -176,6 +176,9 @@ Result<Child> launch(const runtime::LaunchPlan& plan, const std::vector<std::str
   child.user_namespace = plan.user_namespace;
   child.joined = plan.joined_namespaces.data();
   child.joined_count = static_cast<std::uint32_t>(plan.joined_namespaces.size());
+  child.limits = plan.limits.data();
+  child.limit_count = static_cast<std::uint32_t>(plan.limits.size());
+  if (plan.oom_score_adj) child.oom_score_adj = &*plan.oom_score_adj;
   if (place.group != nullptr) {
     child.cgroup_v2 = place.group->v2.get();
     for (const UniqueFd& procs : place.group->v1_procs) child.v1_procs[child.v1_count++] = procs.get();

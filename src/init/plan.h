@@ -128,6 +128,12 @@ struct OpHeader {
 };
 static_assert(sizeof(PlanHeader) == 16 && sizeof(OpHeader) == 40);
 
+// setrlimit(2), as whoever starts init can do it.
+struct ResourceLimit {
+  std::uint32_t resource;  // RLIMIT_*
+  std::uint64_t soft, hard;
+};
+
 // struct sched_attr as of Linux 3.14, whose header (linux/sched/types.h) clashes with libc's.
 struct SchedulerAttributes {
   std::uint32_t size;  // of this

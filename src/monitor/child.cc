@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <cerrno>
 
 #include "monitor/spawn.h"
+#include "monitor/text.h"
 
 namespace fermata::monitor {
 namespace {
@@ -42,7 +44,6 @@ void enter_cgroups(ChildPlan& plan) {
 
 void become_init(ChildPlan& plan) {
   if (!arrange_descriptors(plan)) fail_in(plan, Stage::clone);
-  restore_inherited_state();
   const char* const arguments[] = {plan.name, nullptr};
   const char* const environment[] = {nullptr};
   ::syscall(SYS_execveat, plan.program, "", arguments, environment, AT_EMPTY_PATH);
@@ -52,6 +53,7 @@ void become_init(ChildPlan& plan) {
 void run_child(void* argument) {
   auto& plan = *static_cast<ChildPlan*>(argument);
   enter_cgroups(plan);
+  restore_inherited_state();
   become_init(plan);
 }
 
@@ -71,11 +73,29 @@ alignas(64) unsigned char mapped_stack[16 * 1024];
 
 void run_mapped(void* argument) { become_init(*static_cast<Mapped*>(argument)->plan); }
 
+// While the host's privileges are there. Without them it is not an error: init goes as far as it may.
+void set_limits(const ChildPlan& plan) {
+  for (std::uint32_t i = 0; i < plan.limit_count; ++i) {
+    const rlimit limit = {plan.limits[i].soft, plan.limits[i].hard};
+    static_cast<void>(::setrlimit(static_cast<__rlimit_resource_t>(plan.limits[i].resource), &limit));
+  }
+  if (plan.oom_score_adj == nullptr) return;
+  const int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (file < 0) return;
+  char text[24];
+  const char* end = append_number(text, *plan.oom_score_adj);
+  const ssize_t written = ::write(file, text, static_cast<std::size_t>(end - text));
+  static_cast<void>(written);
+  ::close(file);
+}
+
 // Its own descriptors are ours (CLONE_FILES), so that the pidfd of the second child is.
 void run_first(void* argument) {
   auto& mapped = *static_cast<Mapped*>(argument);
   ChildPlan& plan = *mapped.plan;
   enter_cgroups(plan);
+  restore_inherited_state();
+  set_limits(plan);
   // Here and not in the parent: then the number of the second child is counted in the parent's PID namespace.
   if (plan.pid_namespace >= 0 && ::setns(plan.pid_namespace, CLONE_NEWPID) != 0)
     fail_in(plan, Stage::namespaces);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "init/plan.h"
 #include "monitor/protocol.h"
 
 namespace fermata::monitor {
@@ -26,6 +27,10 @@ struct ChildPlan {
   int cgroup_v2 = -1;
   int v1_procs[kMaxFds];
   std::uint32_t v1_count = 0;
+  // Set before that one is joined, as far as it is allowed; init repeats them.
+  const init::ResourceLimit* limits = nullptr;
+  std::uint32_t limit_count = 0;
+  const int* oom_score_adj = nullptr;
   // Set when it failed before init took over.
   int error = 0;
   Stage stage = Stage::none;

@@ -172,6 +172,7 @@ Result<LaunchPlan> plan_container(const oci::RuntimeSpec& spec, const StartOptio
   TRY(plan_namespaces(spec, &plan));
   if (owns_network(spec)) plan.add({.op = Op::raise_loopback}, "bring up the loopback interface");
   TRY(plan_sysctls(spec, &plan));
+  if (has_user_namespace(spec)) TRY(plan_host_limits(spec.process, &plan));
   plan_oom_score(spec.process, &plan);
   plan_labels(spec.process, &plan);
   TRY(plan_scheduling(spec.process, &plan));
@@ -196,6 +197,7 @@ Result<LaunchPlan> plan_exec(const oci::Process& process, const ExecTarget& targ
   plan_labels(process, &plan);
   TRY(plan_scheduling(process, &plan));
   TRY(plan_exec_affinity(process, &plan));
+  if ((target.namespaces & CLONE_NEWUSER) != 0) TRY(plan_rlimits(process, &plan));
   // Without the mount namespace the command would run on the host's files.
   if (target.pidfd < 0 || (target.namespaces & CLONE_NEWNS) == 0)
     return fail(ErrorKind::conflict, "the container's process has ended");

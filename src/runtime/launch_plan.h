@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,11 @@ struct LaunchPlan {
   bool new_pid_namespace = false;         // to be made by the monitor (CLONE_NEWPID)
   int pid_namespace = -1;                 // or joined by it before the clone
   int user_namespace = -1;                // joined by the child first of all: it owns the others
-  std::vector<int> joined_namespaces;     // joined before that one, for it need not own them
+  // What init repeats, for in a user namespace it may not raise a hard limit or lower the score: done by the
+  // child before it joins. As far as it is allowed.
+  std::vector<init::ResourceLimit> limits;
+  std::optional<int> oom_score_adj;
+  std::vector<int> joined_namespaces;  // joined before that one, for it need not own them
 };
 
 // How the first process is started, beside what its specification says.

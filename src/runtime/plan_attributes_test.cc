@@ -165,6 +165,12 @@ TEST(PlanUserNamespace, JoinsOthersBeforeAndBindsDevices) {
   EXPECT_EQ(find(ops, Op::set_credentials).flags, init::kKeepGroups);
   spec.gid_mappings = {{0, 1000, 6}};
   EXPECT_EQ(find(read_ops(plan_of(spec)), Op::mount).strings[3], "newinstance,gid=5,mode=0620");
+  spec.process.rlimits = {{"RLIMIT_NOFILE", 10, 20}};
+  spec.process.oom_score_adj = -7;
+  plan = plan_of(spec);
+  ASSERT_EQ(plan.limits.size(), 1u);
+  EXPECT_EQ(plan.limits[0].hard, 20u);
+  EXPECT_EQ(plan.oom_score_adj, -7);
   spec.root_tree = -1;
   spec.root_path = "/x";
   EXPECT_THAT(error_of(spec), HasSubstr("has to be opened beforehand"));

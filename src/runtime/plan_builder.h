@@ -35,6 +35,8 @@ class PlanBuilder {
   void skip(std::string reason) { plan_.skipped.push_back(std::move(reason)); }
   void set_pid_namespace(bool make, int join);
   void set_user_namespace(int join) { plan_.user_namespace = join; }
+  void limit_early(const init::ResourceLimit& limit) { plan_.limits.push_back(limit); }
+  void score_early(int oom_score_adj) { plan_.oom_score_adj = oom_score_adj; }
   // By the child, before its user namespace.
   void join_early(int fd) { plan_.joined_namespaces.push_back(fd); }
   // The plan. Fails when a string held a NUL, which no C string can, or when the plan is too large.

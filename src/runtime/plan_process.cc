@@ -50,20 +50,13 @@ std::optional<unsigned> rlimit_number(std::string_view type) {
   return std::nullopt;
 }
 
-Result<void> plan_rlimits(const oci::Process& process, PlanBuilder* plan) {
-  for (const oci::Rlimit& limit : process.rlimits) {
-    const auto number = rlimit_number(limit.type);
-    if (!number) return fail(ErrorKind::invalid_argument, "unknown resource limit '{}'", limit.type);
-    if (limit.soft > limit.hard)
-      return fail(ErrorKind::invalid_argument, "{}: the soft limit {} is above the hard limit {}", limit.type,
-                  limit.soft, limit.hard);
-    plan->add({.op = Op::set_rlimit,
-               .flags = init::kOptional,
-               .a = *number,
-               .data = bytes_of(std::array<std::uint64_t, 2>{limit.soft, limit.hard})},
-              fmt::format("set {}", limit.type));
-  }
-  return {};
+Result<init::ResourceLimit> limit_of(const oci::Rlimit& limit) {
+  const auto number = rlimit_number(limit.type);
+  if (!number) return fail(ErrorKind::invalid_argument, "unknown resource limit '{}'", limit.type);
+  if (limit.soft > limit.hard)
+    return fail(ErrorKind::invalid_argument, "{}: the soft limit {} is above the hard limit {}", limit.type,
+                limit.soft, limit.hard);
+  return init::ResourceLimit{*number, limit.soft, limit.hard};
 }
 
 // The bits of a set. What this kernel does not know, or this host cannot give, is left out, as the
@@ -167,6 +160,27 @@ void plan_execute(const oci::Process& process, std::vector<std::string> candidat
   op.strings.insert(op.strings.end(), process.env.begin(), process.env.end());
   op.data.resize((process.args.size() + process.env.size() + 2) * sizeof(char*));
   plan->add(op, fmt::format("execute '{}'", process.args[0]));
+}
+
+Result<void> plan_rlimits(const oci::Process& process, PlanBuilder* plan) {
+  for (const oci::Rlimit& each : process.rlimits) {
+    TRY(const init::ResourceLimit limit, limit_of(each));
+    plan->add({.op = Op::set_rlimit,
+               .flags = init::kOptional,
+               .a = limit.resource,
+               .data = bytes_of(std::array<std::uint64_t, 2>{limit.soft, limit.hard})},
+              fmt::format("set {}", each.type));
+  }
+  return {};
+}
+
+Result<void> plan_host_limits(const oci::Process& process, PlanBuilder* plan) {
+  for (const oci::Rlimit& each : process.rlimits) {
+    TRY(const init::ResourceLimit limit, limit_of(each));
+    plan->limit_early(limit);
+  }
+  if (process.oom_score_adj) plan->score_early(*process.oom_score_adj);
+  return {};
 }
 
 void plan_oom_score(const oci::Process& process, PlanBuilder* plan) {

@@ -22,6 +22,10 @@ struct ProcessPlace {
 // While the host's /proc is in sight. Lowering needs CAP_SYS_RESOURCE, which not every host has: the process
 // then keeps what it has.
 void plan_oom_score(const oci::Process& process, PlanBuilder* plan);
+// Hard limits and an oom score that only the host's privileges allow, by whoever starts init.
+Result<void> plan_host_limits(const oci::Process& process, PlanBuilder* plan);
+// The same by init, before it joins a user namespace.
+Result<void> plan_rlimits(const oci::Process& process, PlanBuilder* plan);
 // The last operation. The files that the program may stand for are tried in turn.
 void plan_execute(const oci::Process& process, std::vector<std::string> candidates, PlanBuilder* plan);
 // In the container's file system.

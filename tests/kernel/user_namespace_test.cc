@@ -4,10 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 
+#include "kernel/capabilities.h"
 #include "kernel/mounts.h"
 #include "kernel/support/outcome.h"
 #include "runtime/mount_trees.h"
@@ -228,6 +230,20 @@ TEST_F(UserNamespace, ExecJoinsIt) {
     EXPECT_THAT(output, testing::ContainsRegex("0 +300000 +65536\n300\n0\n1\n2\n3\n"));
     EXPECT_EQ(session.wait(), 0);
   }
+}
+
+// With the host's privileges, which the namespace does not have.
+TEST_F(UserNamespace, LimitsAreRaisedAsFarAsTheHostMay) {
+  auto given = spec("ulimit -Hn; cat /proc/self/oom_score_adj");
+  rlimit own = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &own), 0);
+  const std::uint64_t wanted = own.rlim_max + 100;
+  given.process.rlimits = {{"RLIMIT_NOFILE", 50, wanted}};
+  given.process.oom_score_adj = -20;
+  open(&given);
+  const bool may = (kernel::own_bounding_set() >> 24 & 1) != 0;
+  EXPECT_EQ(run(given).output, std::to_string(may ? wanted : own.rlim_max) + "\n" +
+                                   (may ? "-20\n" : slurp("/proc/self/oom_score_adj")));
 }
 
 TEST_F(UserNamespace, TerminalAndTimeAndReadOnlyRoot) {

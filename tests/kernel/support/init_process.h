@@ -204,6 +204,9 @@ class InitProcess {
     child.user_namespace = plan_.user_namespace;
     child.joined = plan_.joined_namespaces.data();
     child.joined_count = static_cast<std::uint32_t>(plan_.joined_namespaces.size());
+  child.limits = plan_.limits.data();
+  child.limit_count = static_cast<std::uint32_t>(plan_.limits.size());
+  if (plan_.oom_score_adj) child.oom_score_adj = &*plan_.oom_score_adj;
     int pidfd = -1;
     pid_ = monitor::start_child(child, pidfd);
     EXPECT_GT(pid_, 0) << std::strerror(child.error) << " at stage " << static_cast<int>(child.stage);
