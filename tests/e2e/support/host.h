@@ -13,6 +13,7 @@ namespace fermata::e2e {
 // Where the programs are: beside the tests, or in FERMATA_TEST_PROGRAMS, such as an installation's.
 std::string programs_directory();
 inline const std::string kFermata = programs_directory() + "/fermata";
+inline const std::string kFermataOci = programs_directory() + "/fermata-oci";
 inline const std::string kProbe = programs_directory() + "/e2e_probe";
 
 // Images that image() makes.

@@ -13,7 +13,6 @@
 namespace fermata::e2e {
 namespace {
 
-const std::string kFermataOci = programs_directory() + "/fermata-oci";
 
 // The containers' own directories come and go with them; the test's bundles are no leak.
 Snapshot without_files(Snapshot snapshot) {
