@@ -129,7 +129,8 @@ int bind_host_node(Stage& stage, const OpView& op) {
   const int target = kernel::rooted_make_file(stage.root.get(), op.string(0), 0644);
   if (target < 0) return -target;
   const UniqueFd close_it(target);
-  return attach(tree.get(), target);
+  // As with mounts: perform_mounts.cc.
+  return is_procfs(target) ? ELOOP : attach(tree.get(), target);
 }
 
 // A directory outside of the root shows as "(unreachable)/..." in getcwd(2): a descriptor of the host's that

@@ -123,6 +123,15 @@ TEST_F(UserNamespace, DeviceOfAnotherNumberIsNotBound) {
   EXPECT_EQ(outcome.error, ENODEV);
 }
 
+TEST_F(UserNamespace, DeviceIsNotBoundOverProc) {
+  auto given = spec("true");
+  std::erase_if(given.mounts, [](const oci::Mount& one) { return one.destination.starts_with("/dev"); });
+  std::filesystem::create_symlink("/proc/version", root_.layer() + "/dev/null");
+  given.devices = {{.path = "/dev/null", .major = 1, .minor = 3}};
+  open(&given);
+  EXPECT_EQ(test::attempt(given).error, ELOOP);
+}
+
 TEST_F(UserNamespace, BindsWhatOnlyTheHostCanReach) {
   make_volume();
   auto given = spec("cat /plain/file; stat -c %u /plain/file");
