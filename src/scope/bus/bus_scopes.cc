@@ -66,6 +66,7 @@ std::vector<Property> common_properties(const ScopeRequest& request) {
           {"Slice", request.slice},
           {"Delegate", true},
           {"DefaultDependencies", false},
+          {"CollectMode", std::string("inactive-or-failed")},  // nobody would come to look at a failed one
           {"MemoryAccounting", true},
           {"CPUAccounting", true},
           {"IOAccounting", true},
