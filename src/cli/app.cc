@@ -20,6 +20,7 @@ void print_standard_error(std::string_view text) {
 }
 
 constexpr FlagSpec kGlobalFlags[] = {
+    {"cgroup-manager", 0, FlagKind::text},
     {"config", 0, FlagKind::text},
     {"root", 0, FlagKind::text},
     {"run-root", 0, FlagKind::text},
@@ -104,9 +105,23 @@ Result<pod::Engine*> App::engine() {
   if (!engine_) {
     if (::geteuid() != 0)
       return fail(ErrorKind::permission, "fermata must run as root: try 'sudo fermata ...'");
+    TRY(options_.cgroup_manager, cgroup_manager());
     TRY(engine_, pod::Engine::open(options_));
   }
   return engine_.get();
+}
+
+// The flag goes before the file; an event command has it, so that a broken file does not stop restarts.
+Result<pod::CgroupManager> App::cgroup_manager() const {
+  if (cgroup_manager_.empty()) {
+    TRY(const auto read, settings());
+    return read.cgroup_manager;
+  }
+  const auto manager = pod::parse_cgroup_manager(cgroup_manager_);
+  if (!manager)
+    return fail(ErrorKind::invalid_argument, "--cgroup-manager: '{}' is neither cgroupfs nor systemd",
+                cgroup_manager_);
+  return *manager;
 }
 
 Result<pod::Settings> App::settings() const {
@@ -194,7 +209,7 @@ int run_command_line(const std::string& version, std::span<const std::string> wo
   App app(version,
           {.root = global->text("root", "/var/lib/fermata"),
            .run_root = global->text("run-root", "/run/fermata")},
-          global->text("config"));
+          global->text("config"), global->text("cgroup-manager"));
   const std::span<const std::string> rest = std::span(arguments).subspan(1);
   if (arguments[0] == "help") return run_help(rest);
   if (is_group(arguments[0])) return run_group(app, arguments[0], rest);

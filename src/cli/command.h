@@ -20,9 +20,12 @@ inline constexpr std::size_t kUnlimited = ~std::size_t{0};
 // The global flags and what is opened on their behalf. `version` and `help` never open the engine.
 class App {
  public:
-  // `config`: of --config, "" for the default.
-  App(std::string version, pod::EngineOptions options, std::string config)
-      : version_(std::move(version)), options_(std::move(options)), config_(std::move(config)) {}
+  // `config`: of --config, `cgroup_manager`: of --cgroup-manager; "" for the defaults.
+  App(std::string version, pod::EngineOptions options, std::string config, std::string cgroup_manager)
+      : version_(std::move(version)),
+        options_(std::move(options)),
+        config_(std::move(config)),
+        cgroup_manager_(std::move(cgroup_manager)) {}
   const std::string& version() const { return version_; }
   // Before the first engine().
   pod::EngineOptions& options() { return options_; }
@@ -31,9 +34,11 @@ class App {
   Result<pod::Engine*> engine();
 
  private:
+  Result<pod::CgroupManager> cgroup_manager() const;
+
   std::string version_;
   pod::EngineOptions options_;
-  std::string config_;
+  std::string config_, cgroup_manager_;
   std::unique_ptr<pod::Engine> engine_;
 };
 

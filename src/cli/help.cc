@@ -20,6 +20,8 @@ std::string usage_lines(const Command& command) {
 }
 
 constexpr FlagSpec kGlobalFlags[] = {
+    {"cgroup-manager", 0, FlagKind::text, "string",
+     "Who makes the control groups of pods: cgroupfs|systemd (default \"cgroupfs\")"},
     {"config", 0, FlagKind::text, "string", "The configuration (default \"/etc/fermata/config.toml\")"},
     {"help", 0, FlagKind::boolean, "", "Print usage"},
     {"root", 0, FlagKind::text, "string",

@@ -110,10 +110,14 @@ Result<std::optional<FileLock>> Engine::Impl::try_lock_pod(const std::string& po
   return FileLock::try_acquire(options_.run_root + "/pods.lock", FileLock::Mode::exclusive, lock_byte(pod));
 }
 
+std::string Engine::Impl::pod_cgroup(const PodRow& pod) const {
+  return pod.runtime.cgroup.empty() ? cgroup_parent_ + "/" + pod.id : pod.runtime.cgroup;
+}
+
 std::string Engine::Impl::container_cgroup(const PodRow& pod, const std::string& container) const {
   // The pause process stays outside of the group that limits and kills.
-  if (pod.config.infra == container) return pod_cgroup(pod.id) + "/infra";
-  return fmt::format("{}/ctrs/{}", pod_cgroup(pod.id), container);
+  if (pod.config.infra == container) return pod_cgroup(pod) + "/infra";
+  return fmt::format("{}/ctrs/{}", pod_cgroup(pod), container);
 }
 
 Result<void> Engine::Impl::kill_group(const std::string& path) {

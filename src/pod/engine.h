@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "image/images.h"
 #include "pod/model.h"
+#include "pod/settings.h"
 #include "pod/stats.h"
 
 namespace fermata::pod {
@@ -26,6 +27,7 @@ struct EngineOptions {
       "/run/fermata";           // --run-root. A non-default one gets its own bridge, table and cgroup parent
   std::string owner = "cli";    // whose objects are seen and made
   bool see_all_owners = false;  // for listing
+  CgroupManager cgroup_manager = CgroupManager::cgroupfs;  // who makes the groups of pods
   std::string programs;         // directory of fermata-monitor, fermata-init, pause; "": beside this program
 };
 

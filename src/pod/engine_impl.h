@@ -104,7 +104,8 @@ class Engine::Impl {
   Result<std::optional<FileLock>> try_lock_pod(const std::string& pod);
   std::string run_directory(const std::string& pod) const { return options_.run_root + "/pods/" + pod; }
   std::string container_directory(const std::string& id) const { return options_.root + "/containers/" + id; }
-  std::string pod_cgroup(const std::string& pod) const { return cgroup_parent_ + "/" + pod; }
+  // Of its present run, whichever driver made it.
+  std::string pod_cgroup(const PodRow& pod) const;
   std::string container_cgroup(const PodRow& pod, const std::string& container) const;
   // Kills what is left of a group, if there is one.
   Result<void> kill_group(const std::string& path);
@@ -116,6 +117,7 @@ class Engine::Impl {
 
   // sandbox.cc. The caller holds the pod's lock. Makes all of it but the rows: pod.runtime is filled in.
   Result<LivePod> make_sandbox(PodRow& pod);
+  Result<std::string> start_monitor(const PodRow& pod);
   // Ends the monitor, gives network and cgroups back, removes the run directory. Repeatable. False: a process
   // was started meanwhile, nothing was done.
   Result<bool> destroy_sandbox(const PodRow& pod, std::optional<LivePod> live);

@@ -65,7 +65,7 @@ Result<EngineInfo> Engine::Impl::info() {
   if (::sysinfo(&memory) == 0) info.memory = static_cast<std::uint64_t>(memory.totalram) * memory.mem_unit;
   TRY(const auto* mounts, cgroup_mounts());
   info.cgroup_version = cgroup_version(*mounts);
-  info.cgroup_driver = "cgroupfs";
+  info.cgroup_driver = to_string(options_.cgroup_manager);
   info.warnings = controller_warnings(*mounts);
   info.security_options = {"seccomp"};
   if (mounts->pure_v2()) info.security_options.emplace_back("cgroupns");

@@ -15,6 +15,7 @@
 #include "pod/engine_impl.h"
 #include "pod/monitor_process.h"
 #include "pod/network_files.h"
+#include "pod/pod_scope.h"
 
 namespace fermata::pod {
 namespace {
@@ -83,8 +84,31 @@ Result<void> set_net_sysctls(const std::map<std::string, std::string>& sysctls, 
 
 }  // namespace
 
-Result<LivePod> Engine::Impl::make_sandbox(PodRow& pod) {
+// Returns the pod's group.
+Result<std::string> Engine::Impl::start_monitor(const PodRow& pod) {
   TRY(const auto* mounts, cgroup_mounts());
+  const std::vector<std::string> event_command = {options_.programs + "/fermata",
+                                                  "--root",
+                                                  options_.root,
+                                                  "--run-root",
+                                                  options_.run_root,
+                                                  "--cgroup-manager",
+                                                  to_string(options_.cgroup_manager),
+                                                  "__event",
+                                                  pod.id};
+  const std::string directory = run_directory(pod.id), program = options_.programs + "/fermata-monitor";
+  if (options_.cgroup_manager == CgroupManager::systemd) {
+    TRY(const auto scope, PodScope::make(*mounts, cgroup_parent_, pod.id));
+    TRY(spawn_monitor(directory, event_command, scope.monitor_group(), program));
+    return scope.path();
+  }
+  TRY(const auto group, kernel::Cgroup::create(*mounts, cgroup_parent_ + "/monitors"));
+  TRY(const auto handles, group.open_handles());
+  TRY(spawn_monitor(directory, event_command, handles, program));
+  return cgroup_parent_ + "/" + pod.id;
+}
+
+Result<LivePod> Engine::Impl::make_sandbox(PodRow& pod) {
   const bool bridged = pod.config.net == "bridge";
   network::Reservation reservation;
   // Before anything is made: a port in use leaves nothing behind.
@@ -94,23 +118,12 @@ Result<LivePod> Engine::Impl::make_sandbox(PodRow& pod) {
   }
   const std::string directory = run_directory(pod.id);
   TRY(make_directories(directory, 0711));
-  {
-    TRY(const auto group, kernel::Cgroup::create(*mounts, cgroup_parent_ + "/monitors"));
-    TRY(const auto handles, group.open_handles());
-    const std::vector<std::string> event_command = {options_.programs + "/fermata",
-                                                    "--root",
-                                                    options_.root,
-                                                    "--run-root",
-                                                    options_.run_root,
-                                                    "__event",
-                                                    pod.id};
-    TRY(spawn_monitor(directory, event_command, handles, options_.programs + "/fermata-monitor"));
-  }
+  TRY(const std::string cgroup, start_monitor(pod));
   TRY(auto client, MonitorClient::connect(directory));
   if (!client) return fail(ErrorKind::unavailable, "the monitor of pod {} ended at once", short_id(pod.id));
   TRY(const auto namespaces, client->setup(namespaces_of(pod.config), pod.config.shm_size,
                                            pod.config.uts == "host" ? "" : pod.config.hostname));
-  pod.runtime = {.network = {}, .ports = {}, .cgroup = pod_cgroup(pod.id), .warnings = {}};
+  pod.runtime = {.network = {}, .ports = {}, .cgroup = cgroup, .warnings = {}};
   if (bridged) {
     TRY(auto* net, network());
     TRY(pod.runtime.network, net->attach(pod.id, namespaces.net.get(), reservation));
@@ -139,7 +152,15 @@ Result<bool> Engine::Impl::destroy_sandbox(const PodRow& pod, std::optional<Live
     TRY(auto* net, network());
     TRY(net->release(pod.id));
   }
-  TRY(remove_group(*mounts, pod_cgroup(pod.id)));
+  const std::string group = pod_cgroup(pod);
+  if (is_scope(group)) {
+    TRY(release_commands(*mounts, group));
+    // The scope itself is systemd's, which hears that it is empty as long as it is there.
+    for (const char* inner : {"/infra", "/ctrs", PodScope::kMonitorGroup})
+      TRY(remove_group(*mounts, group + inner));
+  } else {
+    TRY(remove_group(*mounts, group));
+  }
   TRY(remove_tree(run_directory(pod.id)));
   return true;
 }

@@ -15,21 +15,49 @@ tl::unexpected<Error> wrong(const std::string& path, const toml::source_region& 
   return fail(ErrorKind::invalid_argument, "{}:{}: {}", path, where.begin.line, what);
 }
 
+Result<void> read_infra_image(const toml::node& value, const std::string& path, Settings& settings) {
+  const auto image = value.value_exact<std::string>();
+  if (!image) return wrong(path, value.source(), "infra_image is not a string");
+  if (image->empty()) return {};
+  if (const auto reference = oci::parse_reference(*image); !reference)
+    return wrong(path, value.source(), "infra_image: " + reference.error().message());
+  settings.infra_image = *image;
+  return {};
+}
+
+Result<void> read_cgroup_manager(const toml::node& value, const std::string& path, Settings& settings) {
+  const auto name = value.value_exact<std::string>();
+  const auto manager = name ? parse_cgroup_manager(*name) : std::nullopt;
+  if (!manager) return wrong(path, value.source(), "cgroup_manager is neither \"cgroupfs\" nor \"systemd\"");
+  settings.cgroup_manager = *manager;
+  return {};
+}
+
 }  // namespace
+
+const char* to_string(CgroupManager manager) {
+  return manager == CgroupManager::systemd ? "systemd" : "cgroupfs";
+}
+
+std::optional<CgroupManager> parse_cgroup_manager(std::string_view name) {
+  for (const auto manager : {CgroupManager::cgroupfs, CgroupManager::systemd})
+    if (name == to_string(manager)) return manager;
+  return std::nullopt;
+}
 
 Result<Settings> parse_settings(std::string_view text, const std::string& path) {
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) return wrong(path, parsed.error().source(), parsed.error().description());
   Settings settings;
   for (const auto& [key, value] : parsed.table()) {
-    if (key != "infra_image")
-      return wrong(path, key.source(), fmt::format("unknown setting '{}': there is infra_image", key.str()));
-    const auto image = value.value_exact<std::string>();
-    if (!image) return wrong(path, value.source(), "infra_image is not a string");
-    if (image->empty()) continue;
-    if (const auto reference = oci::parse_reference(*image); !reference)
-      return wrong(path, value.source(), "infra_image: " + reference.error().message());
-    settings.infra_image = *image;
+    if (key == "infra_image") {
+      TRY(read_infra_image(value, path, settings));
+    } else if (key == "cgroup_manager") {
+      TRY(read_cgroup_manager(value, path, settings));
+    } else {
+      return wrong(path, key.source(),
+                   fmt::format("unknown setting '{}': there are cgroup_manager and infra_image", key.str()));
+    }
   }
   return settings;
 }

@@ -1,6 +1,7 @@
 // The configuration file, /etc/fermata/config.toml: what an administrator sets once for all commands. TOML.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,8 +11,14 @@ namespace fermata::pod {
 
 inline constexpr char kSettingsPath[] = "/etc/fermata/config.toml";
 
+// Who makes the control groups of pods: we ourselves, or systemd, which we then ask for a scope for each.
+enum class CgroupManager { cgroupfs, systemd };
+const char* to_string(CgroupManager manager);
+std::optional<CgroupManager> parse_cgroup_manager(std::string_view name);
+
 struct Settings {
   std::string infra_image;  // runs where the built-in pause would; "": the built-in pause
+  CgroupManager cgroup_manager = CgroupManager::cgroupfs;
 };
 
 // Unknown keys and values of a wrong type are refused with their line. `path` is for messages.

@@ -18,9 +18,18 @@ TEST(Settings, AreRead) {
   EXPECT_EQ(parse_settings("infra_image = ''", "x")->infra_image, "");
 }
 
+TEST(Settings, ChooseWhoMakesControlGroups) {
+  EXPECT_EQ(parse_settings("", "x")->cgroup_manager, CgroupManager::cgroupfs);
+  EXPECT_EQ(parse_settings("cgroup_manager = 'cgroupfs'", "x")->cgroup_manager, CgroupManager::cgroupfs);
+  EXPECT_EQ(parse_settings("cgroup_manager = 'systemd'", "x")->cgroup_manager, CgroupManager::systemd);
+  EXPECT_EQ(problem("cgroup_manager = 'upstart'"),
+            "config.toml:1: cgroup_manager is neither \"cgroupfs\" nor \"systemd\"");
+  EXPECT_NE(problem("cgroup_manager = true"), "");
+}
+
 TEST(Settings, ProblemsNameTheirLine) {
   EXPECT_EQ(problem("\ninfra_imge = 'x'\n"),
-            "config.toml:2: unknown setting 'infra_imge': there is infra_image");
+            "config.toml:2: unknown setting 'infra_imge': there are cgroup_manager and infra_image");
   EXPECT_EQ(problem("infra_image = 3"), "config.toml:1: infra_image is not a string");
   EXPECT_THAT(problem("infra_image = 'Not A Name'"),
               testing::StartsWith("config.toml:1: infra_image: invalid reference format"));

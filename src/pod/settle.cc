@@ -15,7 +15,7 @@ bool shares_pid(const ContainerConfig& config) {
 
 // The infra process is the pod's life: its members end with it.
 Result<void> end_members(Engine::Impl& engine, const PodRow& pod, LivePod& live) {
-  TRY(engine.kill_group(engine.pod_cgroup(pod.id) + "/ctrs"));
+  TRY(engine.kill_group(engine.pod_cgroup(pod) + "/ctrs"));
   for (const auto& process : live.processes)
     if (process.exit_code < 0 && (process.flags & monitor::kExec) == 0)
       TRY(live.client.wait_killed(process.id));

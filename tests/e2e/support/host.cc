@@ -48,6 +48,11 @@ Host::~Host() {
 
 Arguments Host::command(const Arguments& arguments) const {
   Arguments result{kFermata, "--root", root_, "--run-root", run_root_};
+  // Where systemd is the first process (tests/vm/run).
+  if (const char* manager = std::getenv("FERMATA_TEST_CGROUP_MANAGER")) {
+    result.emplace_back("--cgroup-manager");
+    result.emplace_back(manager);
+  }
   result.insert(result.end(), arguments.begin(), arguments.end());
   return result;
 }

@@ -1,0 +1,43 @@
+// A pod's control group under the systemd driver: one transient scope, divided by us below it. The pod's
+// monitor is in it, in a group of its own, so that the scope lives exactly as long as the monitor, and
+// systemd takes it away with it.
+#pragma once
+
+#include <string>
+
+#include "base/error.h"
+#include "kernel/cgroup.h"
+
+namespace fermata::pod {
+
+class PodScope {
+ public:
+  static constexpr const char* kMonitorGroup = "/monitor";  // below it
+
+  // Asks systemd for "<engine>-<pod>.scope". Until a monitor is in it a process of ours keeps the scope
+  // alive; it ends with this.
+  static Result<PodScope> make(const kernel::CgroupMounts& mounts, const std::string& engine,
+                               const std::string& pod);
+  PodScope(PodScope&& other) noexcept;
+  PodScope& operator=(PodScope&&) = delete;
+  ~PodScope();
+
+  // Below the hierarchies.
+  const std::string& path() const { return path_; }
+  // The group in which the monitor is to be born.
+  const kernel::Cgroup::Handles& monitor_group() const { return monitor_group_; }
+
+ private:
+  explicit PodScope(int keeper) : keeper_(keeper) {}
+  int keeper_ = -1;  // process id
+  std::string path_;
+  kernel::Cgroup::Handles monitor_group_;
+};
+
+// Whether a pod's group was made by systemd.
+inline bool is_scope(const std::string& group) { return group.ends_with(".scope"); }
+// Moves the commands that a monitor has started, of which this process may be one, out of its group: they
+// have work to do after the pod. The monitor itself has ended. `path`: the scope's group.
+Result<void> release_commands(const kernel::CgroupMounts& mounts, const std::string& path);
+
+}  // namespace fermata::pod
