@@ -13,6 +13,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "kernel/core/packet.h"
 
 namespace fermata::bundle {
 namespace {
@@ -87,24 +88,10 @@ struct Packet {
 Result<Packet> receive(int socket) {
   Packet packet;
   packet.bytes.resize(kMaxAnswer);
-  iovec part = {packet.bytes.data(), packet.bytes.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  ssize_t got;
-  do got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-  while (got < 0 && errno == EINTR);
-  if (got < 0 && errno != ECONNRESET) return fail(errno, "hear from criu");
-  packet.bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  if (const cmsghdr* rights = CMSG_FIRSTHDR(&message);
-      rights != nullptr && rights->cmsg_type == SCM_RIGHTS && rights->cmsg_len >= CMSG_LEN(sizeof(int))) {
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
-    packet.descriptor.reset(fd);
-  }
+  auto [size, descriptor] = kernel::receive_packet(socket, packet.bytes.data(), packet.bytes.size());
+  if (size < 0 && size != -ECONNRESET) return fail(static_cast<int>(-size), "hear from criu");
+  packet.bytes.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  packet.descriptor = std::move(descriptor);
   return packet;
 }
 
@@ -169,6 +156,8 @@ Result<CriuAnswer> Criu::ask(CriuType type, const CriuOptions& options, const st
     if (answer->type != static_cast<std::uint32_t>(CriuType::notify)) {
       if (refused) return tl::unexpected(std::move(*refused));
       if (!answer->success) return tl::unexpected(failure(*answer, log));
+      // After a pre-dump it waits for the next request, or for our end.
+      socket_.reset();
       wait_status(std::exchange(pid_, -1));
       return std::move(*answer);
     }

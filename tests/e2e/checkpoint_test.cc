@@ -1,4 +1,9 @@
 // Containers into files and back, where CRIU knows the kernel.
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
 #include <filesystem>
 
 #include "e2e/support/oci.h"
@@ -85,6 +90,88 @@ TEST_F(Checkpoint, AnotherContainerMayGoOnWithBindMountsOfItsOwn) {
   ASSERT_TRUE(restored.ok()) << restored;
   EXPECT_TRUE(counts_on());
   EXPECT_EQ("second", oci({"exec", id("two"), "cat", "/data"}).line());
+  // In a group of its own, not in that of the first.
+  const std::string groups = slurp("/proc/" + std::to_string(state("two").value("pid", 0)) + "/cgroup");
+  EXPECT_TRUE(contains(groups, "/fermata-oci-" + id("two") + "\n")) << groups;
+  EXPECT_FALSE(contains(groups, id("one"))) << groups;
+}
+
+TEST_F(Checkpoint, TheTerminalHasANewMaster) {
+  json changed = config({"sh", "-c", "while read line; do echo got $line; done"});
+  changed["process"]["terminal"] = true;
+  const std::string directory = bundle("tty", changed);
+  const ConsoleSocket before(path("before"));
+  ASSERT_TRUE(detached({"create", "-b", directory, "--console-socket", before.path(), id("tty")}).ok());
+  UniqueFd master = before.receive();
+  ASSERT_TRUE(master.valid());
+  must({"start", id("tty")});
+  ASSERT_EQ(4, ::write(master.get(), "one\n", 4));
+  EXPECT_TRUE(contains(read_terminal(master.get(), "got one"), "got one"));
+  const Outcome saved = checkpoint({id("tty")});
+  ASSERT_TRUE(saved.ok()) << saved;
+  const ConsoleSocket after(path("after"));
+  const Outcome restored = restore(directory, {"--console-socket", after.path(), id("tty")});
+  ASSERT_TRUE(restored.ok()) << restored;
+  master = after.receive();
+  ASSERT_TRUE(master.valid());
+  ASSERT_EQ(4, ::write(master.get(), "two\n", 4));
+  EXPECT_TRUE(contains(read_terminal(master.get(), "got two"), "got two"));
+}
+
+TEST_F(Checkpoint, ARestoreThatStandsByTellsTheExitCode) {
+  start("box",
+        config({"sh", "-c", "echo up; while [ ! -e /go ]; do usleep 100000; done; echo done; exit 3"}));
+  ASSERT_TRUE(eventually([&] { return contains(output(), "up"); }));
+  const Outcome saved = checkpoint({id("box")});
+  ASSERT_TRUE(saved.ok()) << saved;
+  spill(path("rootfs/go"), "");
+  // To the same file as before.
+  Arguments shell = {"sh", "-c", "out=$0; exec \"$@\" </dev/null >>\"$out\" 2>&1", path("output")};
+  const Arguments words =
+      command({"restore", "--image-path", images(), "--bundle", path("bundle-box"), id("box")});
+  shell.insert(shell.end(), words.begin(), words.end());
+  const Outcome stood = run_program(shell, {.seconds = 60});
+  EXPECT_EQ(3, stood.code) << stood << output();
+  EXPECT_TRUE(contains(output(), "done")) << output();
+  EXPECT_EQ("", status("box"));
+}
+
+TEST_F(Checkpoint, AJoinedNetworkIsTheSameAgain) {
+  const std::string space = path("net");
+  spill(space, "");
+  ASSERT_TRUE(run_program({"unshare", "--net=" + space, "true"}).ok());
+  json changed = counter();
+  for (json& one : changed["linux"]["namespaces"])
+    if (one["type"] == "network") one["path"] = space;
+  start("box", changed);
+  ASSERT_TRUE(eventually([&] { return counted() >= 1; }));
+  const Outcome saved = checkpoint({id("box")});
+  EXPECT_TRUE(saved.ok()) << saved;
+  const Outcome restored = restore(path("bundle-box"), {id("box")});
+  EXPECT_TRUE(restored.ok()) << restored;
+  struct stat pinned = {}, joined = {};
+  EXPECT_EQ(0, ::stat(space.c_str(), &pinned));
+  const std::string own = "/proc/" + std::to_string(state("box").value("pid", 0)) + "/ns/net";
+  EXPECT_EQ(0, ::stat(own.c_str(), &joined));
+  EXPECT_EQ(pinned.st_ino, joined.st_ino);
+  EXPECT_TRUE(oci({"delete", "-f", id("box")}).ok());
+  EXPECT_EQ(0, ::umount(space.c_str()));
+}
+
+TEST_F(Checkpoint, APausedContainerAndOneInStepsGoOnToo) {
+  start("box", counter());
+  ASSERT_TRUE(eventually([&] { return counted() >= 1; }));
+  const Outcome first = oci({"checkpoint", "--pre-dump", "--image-path", path("images/first"), id("box")});
+  EXPECT_TRUE(first.ok()) << first;
+  EXPECT_EQ("running", status("box"));
+  must({"pause", id("box")});
+  const Outcome saved =
+      oci({"checkpoint", "--image-path", path("images/second"), "--parent-path", "../first", id("box")});
+  ASSERT_TRUE(saved.ok()) << saved;
+  const Outcome restored =
+      detached({"restore", "-d", "--image-path", path("images/second"), "-b", path("bundle-box"), id("box")});
+  ASSERT_TRUE(restored.ok()) << restored;
+  EXPECT_TRUE(counts_on());
 }
 
 TEST_F(Checkpoint, ARestoreThatFailsLeavesNothing) {
