@@ -21,6 +21,7 @@ namespace {
 using kernel::raw::call;
 
 constexpr std::uint32_t kLeaveUmask = 0xffffffff;
+constexpr std::uint32_t kNoId = 0xffffffff;
 constexpr std::uint32_t kTypeMask = 0170000;
 constexpr std::uint32_t kRegularType = 0100000, kDirectoryType = 0040000, kCharacterType = 0020000;
 
@@ -73,6 +74,8 @@ void give_streams(std::uint32_t uid) {
 }
 
 int set_ids(const Credentials& wanted, const std::uint32_t* groups, bool keep_groups) {
+  // setresuid(2) takes it for "as it is", which is root.
+  if (wanted.uid == kNoId || wanted.gid == kNoId) return EINVAL;
   const long grouped = call(SYS_setgroups, wanted.group_count, groups);
   const bool denied = grouped == -EPERM && keep_groups && wanted.group_count == 0;
   if (grouped < 0 && !denied) return static_cast<int>(-grouped);

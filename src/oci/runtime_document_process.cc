@@ -13,8 +13,10 @@ Result<void> read_console_size(const Fields& fields, Process& out) {
 }
 
 Result<void> read_user(const Fields& fields, User& out) {
-  TRY(fields.read("uid", out.uid));
-  TRY(fields.read("gid", out.gid));
+  // The highest number means "as it is" to setresuid(2), which would be root.
+  constexpr std::int64_t kHighestId = 0xfffffffe;
+  TRY(fields.read_between("uid", 0, kHighestId, out.uid));
+  TRY(fields.read_between("gid", 0, kHighestId, out.gid));
   TRY(fields.read_between("umask", 0, 0777, out.umask));
   return fields.read("additionalGids", out.additional_gids);
 }

@@ -66,10 +66,12 @@ TEST(RuntimeDocumentProcess, NamesTheFieldOfAProcess) {
     const char* error;
   };
   const Row rows[] = {
-      {R"("user":{"uid":-1})", "process.user.uid: not a whole number from 0 to 4294967295"},
-      {R"("user":{"uid":4294967296})", "process.user.uid: not a whole number from 0 to 4294967295"},
-      {R"("user":{"uid":1.5})", "process.user.uid: not a whole number from 0 to 4294967295"},
-      {R"("user":{"uid":"0"})", "process.user.uid: not a whole number from 0 to 4294967295"},
+      {R"("user":{"uid":-1})", "process.user.uid: not a whole number from 0 to 4294967294"},
+      {R"("user":{"uid":4294967296})", "process.user.uid: not a whole number from 0 to 4294967294"},
+      {R"("user":{"uid":4294967295})", "process.user.uid: not a whole number from 0 to 4294967294"},
+      {R"("user":{"gid":4294967295})", "process.user.gid: not a whole number from 0 to 4294967294"},
+      {R"("user":{"uid":1.5})", "process.user.uid: not a whole number from 0 to 4294967294"},
+      {R"("user":{"uid":"0"})", "process.user.uid: not a whole number from 0 to 4294967294"},
       {R"("user":{"additionalGids":[-1]})",
        "process.user.additionalGids: not a list of which each is a whole number"},
       {R"("user":{"umask":512})", "process.user.umask: not a whole number from 0 to 511"},

@@ -165,6 +165,18 @@ TEST(Init, BecomesTheUserWithItsCapabilities) {
   EXPECT_THAT(status, HasSubstr("reopened"));
 }
 
+// To setresuid(2) the highest id means "as it is": root.
+TEST(Init, TheHighestIdIsNobodyAndNotRoot) {
+  const BusyboxRoot root;
+  for (const oci::User& user :
+       {oci::User{.uid = 0xffffffff, .gid = 1000}, {.uid = 1000, .gid = 0xffffffff}}) {
+    auto spec = root.spec("id");
+    spec.process.user = user;
+    const auto outcome = run_failing(spec);
+    EXPECT_EQ(outcome.error, EINVAL);
+  }
+}
+
 TEST(Init, RootHasDockersCapabilities) {
   const BusyboxRoot root;
   const auto outcome = run(root.spec("cat /proc/self/status"));
