@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -38,6 +39,38 @@ Result<void> check_end(const siginfo_t& how, int output) {
   return fail(ErrorKind::failed, "{} {}{}{}", verb, how.si_status, said.empty() ? "" : ": ", said);
 }
 
+// What a program of the host's starts with: its streams, and no signal blocked or ignored, as ours are while
+// we stand by a container.
+struct SpawnSettings {
+  SpawnSettings() {
+    ::posix_spawn_file_actions_init(&actions);  // neither of the two can fail with glibc or musl
+    ::posix_spawnattr_init(&attributes);
+  }
+  SpawnSettings(const SpawnSettings&) = delete;
+  SpawnSettings& operator=(const SpawnSettings&) = delete;
+  ~SpawnSettings() {
+    ::posix_spawnattr_destroy(&attributes);
+    ::posix_spawn_file_actions_destroy(&actions);
+  }
+
+  Result<void> set(const std::array<int, 3>& streams) {
+    sigset_t none, all;
+    ::sigemptyset(&none);
+    ::sigfillset(&all);
+    ::posix_spawnattr_setsigmask(&attributes, &none);
+    ::posix_spawnattr_setsigdefault(&attributes, &all);
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    int error = 0;
+    for (int stream = 0; stream < 3 && error == 0; ++stream)
+      error = ::posix_spawn_file_actions_adddup2(&actions, streams[static_cast<std::size_t>(stream)], stream);
+    if (error != 0) return fail(error, "prepare a process");
+    return {};
+  }
+
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+};
+
 Result<void> run_hook(const oci::Hook& hook, const std::string& state, const StartHook& start) {
   TRY(const UniqueFd input, memory_file("state", state));
   if (::lseek(input.get(), 0, SEEK_SET) < 0) return fail(errno, "prepare the state");
@@ -56,20 +89,16 @@ std::string context_of(const oci::Hook& hook, std::string_view kind, std::size_t
 }  // namespace
 
 Result<Child> start_hook_here(const oci::Hook& hook, const std::array<int, 3>& streams) {
-  posix_spawn_file_actions_t actions;
-  if (const int error = ::posix_spawn_file_actions_init(&actions); error != 0)
-    return fail(error, "prepare a process");
-  int error = 0;
-  for (int stream = 0; stream < 3 && error == 0; ++stream)
-    error = ::posix_spawn_file_actions_adddup2(&actions, streams[static_cast<std::size_t>(stream)], stream);
+  SpawnSettings settings;
+  TRY(settings.set(streams));
   const std::vector<std::string> own_name = {hook.path};
   const auto arguments = pointers(hook.args.empty() ? own_name : hook.args);
   const auto environment = pointers(hook.env);
   pid_t pid = -1;
-  if (error == 0)
-    error = ::posix_spawn(&pid, hook.path.c_str(), &actions, nullptr, arguments.data(), environment.data());
-  ::posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return fail(error, "execute");
+  if (const int error = ::posix_spawn(&pid, hook.path.c_str(), &settings.actions, &settings.attributes,
+                                      arguments.data(), environment.data());
+      error != 0)
+    return fail(error, "execute");
   UniqueFd pidfd = kernel::open_pidfd(pid);
   if (!pidfd) return fail(errno, "open process {}", pid);
   return Child{.pid = pid, .pidfd = std::move(pidfd)};

@@ -98,6 +98,14 @@ TEST_F(OciHooks, RunInTheirNamespaces) {
   EXPECT_THAT(slurp(path("hooks/createRuntime.proc")), HasSubstr("No such file"));
 }
 
+// `run` holds all signals back while it stands by the container.
+TEST_F(OciHooks, HaveNoSignalsBlocked) {
+  json wanted = with_mount({"true"});
+  wanted["hooks"]["prestart"] = {hook("grep ^SigBlk: /proc/self/status > $HOOKS/signals", path("hooks"))};
+  EXPECT_TRUE(run("s", wanted).ok());
+  EXPECT_EQ("SigBlk:\t0000000000000000\n", slurp(path("hooks/signals")));
+}
+
 TEST_F(OciHooks, FailTheCreation) {
   for (const std::string kind : {"prestart", "createRuntime", "createContainer"}) {
     json failing = with_mount({"sleep", "1000"});
