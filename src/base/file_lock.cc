@@ -1,6 +1,7 @@
 #include "base/file_lock.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -21,6 +22,12 @@ Result<std::optional<FileLock>> FileLock::lock(const std::string& path, Mode mod
     return fail(errno, "lock '{}'", path);
   }
   return FileLock(std::move(fd));
+}
+
+bool FileLock::is_of(const std::string& path) const {
+  struct stat locked = {}, present = {};
+  return ::fstat(fd_.get(), &locked) == 0 && ::stat(path.c_str(), &present) == 0 &&
+         locked.st_dev == present.st_dev && locked.st_ino == present.st_ino;
 }
 
 Result<FileLock> FileLock::acquire(const std::string& path, Mode mode, std::optional<std::int64_t> byte) {

@@ -21,6 +21,8 @@ class FileLock {
   // nullopt: somebody else holds it.
   static Result<std::optional<FileLock>> try_acquire(const std::string& path, Mode mode = Mode::exclusive,
                                                      std::optional<std::int64_t> byte = std::nullopt);
+  // Whether `path` still is the file that is locked: it may have been removed, and made anew.
+  bool is_of(const std::string& path) const;
 
  private:
   explicit FileLock(UniqueFd fd) : fd_(std::move(fd)) {}

@@ -1,6 +1,9 @@
 #include "bundle/claim.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -8,19 +11,65 @@
 
 namespace fermata::bundle {
 
-Result<Claim> Claim::make(const std::string& root, const std::string& directory) {
+namespace {
+
+// While it is open no container's directory comes or goes. Nobody waits for a container meanwhile.
+Result<UniqueFd> hold_names(const std::string& root) {
+  TRY(UniqueFd directory, open_file(root, O_RDONLY | O_DIRECTORY));
+  while (::flock(directory.get(), LOCK_EX) != 0)
+    if (errno != EINTR) return fail(errno, "lock '{}'", root);
+  return directory;
+}
+
+Result<void> make_name(const std::string& root, const std::string& directory) {
   TRY(make_directories(root, 0700));
-  if (::mkdir(directory.c_str(), 0700) != 0) {
-    if (errno == EEXIST)
-      return fail(ErrorKind::conflict, "container with given ID already exists: '{}'", directory);
-    return fail(errno, "make '{}'", directory);
+  TRY(const UniqueFd names, hold_names(root));
+  if (::mkdir(directory.c_str(), 0700) == 0) return {};
+  if (errno == EEXIST)
+    return fail(ErrorKind::conflict, "container with given ID already exists: '{}'", directory);
+  return fail(errno, "make '{}'", directory);
+}
+
+}  // namespace
+
+Result<FileLock> lock_container(const std::string& directory, const std::string& id) {
+  const std::string path = directory + "/" + kLockFile;
+  for (;;) {
+    auto lock = FileLock::acquire(path);
+    if (!lock && lock.error().error_number() == ENOENT)
+      return fail(ErrorKind::not_found, "container \"{}\" does not exist", id);
+    if (!lock || lock->is_of(path)) return lock;
   }
-  return Claim(directory);
+}
+
+Result<void> remove_directory(const std::string& directory, const FileLock& lock) {
+  TRY(const UniqueFd names, hold_names(directory.substr(0, directory.rfind('/'))));
+  // Whoever waited for the lock may have made its file anew while the one before was removing everything.
+  constexpr int kTries = 100;
+  for (int tries = 1; lock.is_of(directory + "/" + kLockFile) || tries > 1; ++tries) {
+    auto removed = remove_tree(directory);
+    if (removed || removed.error().error_number() != ENOTEMPTY || tries == kTries) return removed;
+  }
+  return {};
+}
+
+Result<Claim> Claim::make(const std::string& root, const std::string& directory) {
+  TRY(make_name(root, directory));
+  // `delete --force` may come between, and after it another creation, whose directory is not ours.
+  const std::string path = directory + "/" + kLockFile;
+  auto lock = FileLock::acquire(path);
+  if (!lock && lock.error().error_number() != ENOENT) {
+    ::rmdir(directory.c_str());  // empty, or not ours
+    return tl::unexpected(std::move(lock.error()));
+  }
+  if (!lock || !lock->is_of(path) || ::access((directory + "/" + kGroupFile).c_str(), F_OK) == 0)
+    return fail(ErrorKind::conflict, "'{}' was deleted while it was being created", directory);
+  return Claim(directory, std::move(*lock));
 }
 
 Claim::~Claim() {
   // What cannot be removed shows up as a container that `delete --force` takes.
-  if (!directory_.empty()) static_cast<void>(remove_tree(directory_).has_value());
+  if (!directory_.empty()) static_cast<void>(remove_directory(directory_, lock_).has_value());
 }
 
 Result<NewGroup> claim_group(const Options& engine, const oci::RuntimeSpec& spec,

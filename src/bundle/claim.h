@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_lock.h"
 #include "bundle/group.h"
 #include "bundle/record.h"
 #include "bundle/runtime.h"
@@ -12,18 +13,26 @@
 
 namespace fermata::bundle {
 
-// The container's directory while it is being made: goes with this object unless it is kept.
+// Waits until no other command works on the container. ErrorKind::not_found when its directory is gone then.
+Result<FileLock> lock_container(const std::string& directory, const std::string& id);
+
+// Removes the container's directory, unless another took its place. `lock` is what lock_container gave.
+Result<void> remove_directory(const std::string& directory, const FileLock& lock);
+
+// The container's directory while it is being made, locked: goes with this object unless it is kept.
 class Claim {
  public:
   static Result<Claim> make(const std::string& root, const std::string& directory);
-  Claim(Claim&& other) noexcept : directory_(std::exchange(other.directory_, {})) {}
+  Claim(Claim&& other) noexcept
+      : directory_(std::exchange(other.directory_, {})), lock_(std::move(other.lock_)) {}
   Claim& operator=(Claim&&) = delete;
   ~Claim();
   void keep() { directory_.clear(); }
 
  private:
-  explicit Claim(std::string directory) : directory_(std::move(directory)) {}
+  Claim(std::string directory, FileLock lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
   std::string directory_;
+  FileLock lock_;
 };
 
 // A new control group with its limits, named in `record` and in the container's directory.

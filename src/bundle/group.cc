@@ -54,6 +54,11 @@ Result<GroupPlace> group_place(const oci::RuntimeSpec& spec, const std::string& 
   }
   for (const std::string_view part : split(spec.cgroups_path, '/'))
     if (!part.empty() && part != ".") place.path += (place.path.empty() ? "" : "/") + std::string(part);
+  if (!kernel::Cgroup::is_path(place.path))
+    return fail(
+        ErrorKind::invalid_argument,
+        "linux.cgroupsPath '{}': it must name a group below the root of the hierarchies, without '..'",
+        spec.cgroups_path);
   return place;
 }
 

@@ -17,6 +17,7 @@
 #include "base/files.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "bundle/claim.h"
 #include "bundle/descriptors.h"
 #include "bundle/entry.h"
 #include "bundle/group.h"
@@ -62,8 +63,11 @@ Result<UniqueFd> connect_for_start(const std::string& directory) {
   UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!socket) return fail(errno, "make a socket");
   const sockaddr_un address = start_address(place.get());
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (errno == ECONNREFUSED)  // it is the only one who listens
+      return fail(ErrorKind::conflict, "cannot start a container that has stopped");
     return fail(errno, "reach the container's process, which waits for its start");
+  }
   return socket;
 }
 
@@ -96,16 +100,26 @@ Result<void> end_everything(const kernel::Cgroup& group, const std::string& id) 
   return {};
 }
 
-// What a creation has left that was killed, or a container whose record cannot be read.
-Result<void> remove_remains(const std::string& directory, const std::string& id) {
-  if (const auto place = read_file(directory + "/" + kGroupFile, PATH_MAX)) {
-    const auto lines = split(*place, '\n');
+// The group of a creation that was killed, or that goes on at this moment, or of a container whose record
+// cannot be read.
+Result<std::vector<std::string>> end_remains(const std::string& directory, const std::string& id) {
+  const auto place = read_file(directory + "/" + kGroupFile, PATH_MAX + NAME_MAX);
+  if (!place) return std::vector<std::string>();
+  std::vector<std::string> lines;
+  for (const auto line : split(*place, '\n')) lines.emplace_back(line);
+  lines.resize(2);
+  TRY(const auto mounts, kernel::CgroupMounts::detect());
+  TRY(end_everything(kernel::Cgroup::open(mounts, lines[0]), id));
+  return lines;
+}
+
+Result<void> remove_remains(const std::string& directory, const std::string& id, const FileLock& lock) {
+  TRY(const auto place, end_remains(directory, id));
+  if (!place.empty()) {
     TRY(const auto mounts, kernel::CgroupMounts::detect());
-    const auto group = kernel::Cgroup::open(mounts, std::string(lines[0]));
-    TRY(end_everything(group, id));
-    TRY(remove_group(group, lines.size() > 1 ? std::string(lines[1]) : ""));
+    TRY(remove_group(kernel::Cgroup::open(mounts, place[0]), place[1]));
   }
-  return remove_tree(directory);
+  return remove_directory(directory, lock);
 }
 
 }  // namespace
@@ -119,6 +133,9 @@ Result<Container> Runtime::find(const std::string& id) const {
   Container container;
   auto record = parse_record(*text);
   if (!record) return fail_with(std::move(record.error()), fmt::format("container '{}'", id));
+  if (record->id != id)
+    return fail(ErrorKind::failed, "container '{}': damaged state: it is of a container '{}'", id,
+                record->id);
   container.record = std::move(*record);
   TRY(container.status, status_of(container.record, directory_of(id)));
   return container;
@@ -139,8 +156,10 @@ Result<std::vector<Container>> Runtime::list() const {
     auto container = find(entry->d_name);
     // Being made, or removed meanwhile.
     if (!container && container.error().kind() == ErrorKind::not_found) continue;
-    if (!container) return tl::unexpected(std::move(container.error()));
-    found.push_back(std::move(*container));
+    if (container)
+      found.push_back(std::move(*container));
+    else  // the others are there all the same
+      options_.warn(container.error().message());
   }
   std::sort(found.begin(), found.end(),
             [](const Container& a, const Container& b) { return a.record.id < b.record.id; });
@@ -164,7 +183,7 @@ Result<std::vector<int>> Runtime::processes(const std::string& id) const {
 
 Result<void> Runtime::start(const std::string& id) const {
   TRY(Container container, find(id));
-  TRY(const FileLock lock, FileLock::acquire(directory_of(id) + "/" + kLockFile));
+  TRY(const FileLock lock, lock_container(directory_of(id), id));
   TRY(container, find(id));
   if (container.status == Status::stopped)
     return fail(ErrorKind::conflict, "cannot start a container that has stopped");
@@ -197,9 +216,12 @@ Result<void> Runtime::start(const std::string& id) const {
 Result<void> Runtime::kill(const std::string& id, int signal, bool all) const {
   TRY(const Container container, find(id));
   TRY(const auto group, open_group(container.record));
-  TRY(const oci::RuntimeSpec spec, this->spec(container));
-  // Nobody but its group knows all processes of a container without a PID namespace of its own.
-  if (signal == SIGKILL && (all || !has_own_pid_namespace(spec))) return end_everything(group, id);
+  // Nobody but its group knows all processes of a container without a PID namespace of its own. Whether it
+  // has one is not known when its config.json was lost.
+  if (signal == SIGKILL) {
+    const auto spec = this->spec(container);
+    if (all || !spec || !has_own_pid_namespace(*spec)) return end_everything(group, id);
+  }
   if (all) {
     TRY(const auto members, group.processes());
     for (const int pid : members) {
@@ -221,16 +243,17 @@ Result<void> Runtime::kill(const std::string& id, int signal, bool all) const {
 
 Result<void> Runtime::remove(const std::string& id, bool force) const {
   TRY(check_id(id));
+  const std::string directory = directory_of(id);
   if (auto found = find(id); !found) {
-    if (force) return remove_remains(directory_of(id), id);
-    return tl::unexpected(std::move(found.error()));
+    if (!force) return tl::unexpected(std::move(found.error()));
+    // Whoever is creating it fails then, and lets go of the lock.
+    TRY(end_remains(directory, id));
   }
-  TRY(const FileLock lock, FileLock::acquire(directory_of(id) + "/" + kLockFile));
+  const auto lock = lock_container(directory, id);
+  if (!lock && lock.error().kind() == ErrorKind::not_found && force) return {};
+  if (!lock) return tl::unexpected(lock.error());
   const auto found = find(id);
-  if (!found) {  // somebody else was faster
-    if (found.error().kind() == ErrorKind::not_found && force) return {};
-    return tl::unexpected(found.error());
-  }
+  if (!found) return force ? remove_remains(directory, id, *lock) : tl::unexpected(found.error());
   const Container& container = *found;
   if (!force && (container.status == Status::running || container.status == Status::paused))
     return fail(ErrorKind::conflict, "cannot delete container {} that is not stopped: {}", id,
@@ -239,14 +262,20 @@ Result<void> Runtime::remove(const std::string& id, bool force) const {
   TRY(end_everything(group, id));
   TRY(remove_group(group, container.record.scope));
   TRY(kernel::remove_resctrl_group(container.record.resctrl));
-  TRY(const oci::RuntimeSpec spec, this->spec(container));
+  run_stop_hooks(container);
+  return remove_directory(directory, *lock);
+}
+
+// They cannot keep a container from being deleted; nor can the loss of its config.json.
+void Runtime::run_stop_hooks(const Container& container) const {
+  const auto spec = this->spec(container);
+  if (!spec) return options_.warn(fmt::format("poststop hooks were not run: {}", spec.error().message()));
   Container stopped = container;
   stopped.status = Status::stopped;
   for (const Error& error :
-       run_all_hooks(spec.hooks.poststop, "poststop",
-                     state_document(stopped, name_of(Status::stopped), spec.annotations)))
+       run_all_hooks(spec->hooks.poststop, "poststop",
+                     state_document(stopped, name_of(Status::stopped), spec->annotations)))
     options_.warn(error.message());
-  return remove_tree(directory_of(id));
 }
 
 Result<void> Runtime::pause(const std::string& id) const {

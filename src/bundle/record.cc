@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
+#include "kernel/cgroup.h"
 #include "oci/runtime_document.h"
 
 namespace fermata::bundle {
@@ -86,7 +87,8 @@ Result<Record> parse_record(std::string_view text) {
                       .monitor_path = resctrl.value("monitor", "")};
     document.at("firstStep").get_to(record.first_step);
     document.at("steps").get_to(record.steps);
-    return record;
+    if (kernel::Cgroup::is_path(record.cgroup)) return record;
+    return fail(ErrorKind::failed, "damaged state: '{}' is no control group of a container", record.cgroup);
   } catch (const json::exception& error) {
     return fail(ErrorKind::failed, "damaged state: {}", error.what());
   }

@@ -31,7 +31,7 @@ struct Record {
   std::int64_t pid_start = 0;    // base/process.h
   std::int64_t created = 0;      // ns since 1970
   std::string owner;             // who created it
-  std::string cgroup;            // below every hierarchy; "": none
+  std::string cgroup;            // below every hierarchy
   std::string scope;             // of systemd, "": the group was made without it
   std::string program;           // args[0], for messages
   kernel::ResctrlGroup resctrl;  // "" as its paths: none

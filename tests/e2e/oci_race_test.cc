@@ -1,6 +1,7 @@
 // fermata-oci when commands meet, and when they are killed: one wins, and nothing stays that no command
 // knows.
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
@@ -72,6 +73,22 @@ TEST_F(OciRace, DeletingWhileItIsCreated) {
   }
 }
 
+// The first creation once took the directory of the second with it, whose process nobody found again.
+TEST_F(OciRace, DeletingBetweenTwoCreations) {
+  const std::string directory = bundle("d", config({"sleep", "1000"}));
+  for (int i = rounds(40); i > 0; --i) {
+    const auto first = begin({"create", "--bundle", directory, id("d")});
+    pass(moment());
+    const auto deleting = begin({"delete", "--force", id("d")});
+    const auto second = begin({"create", "--bundle", directory, id("d")});
+    EXPECT_EQ(0, deleting->wait().code);
+    first->wait();
+    second->wait();
+    must({"delete", "--force", id("d")});
+    ASSERT_EQ(std::set<std::string>(), engine_cgroups({.root = "", .run_root = "", .tag = id("d")}));
+  }
+}
+
 TEST_F(OciRace, KilledAtAnyMoment) {
   const std::string directory = bundle("k", config({"sleep", "1000"}));
   for (int i = rounds(60); i > 0; --i) {
@@ -100,6 +117,44 @@ TEST_F(OciRace, DamagedStatesAreDeletedByForce) {
   spill(path("state/" + id("d") + "/state.json"), "{");
   EXPECT_THAT(oci({"delete", id("d")}).err, HasSubstr("damaged state"));
   must({"delete", "--force", id("d")});
+}
+
+// A record that names the root of the control groups would have everybody killed.
+TEST_F(OciRace, DamagedStatesHarmNobodyElse) {
+  start("d", config({"sleep", "1000"}));
+  start("o", config({"sleep", "1000"}));
+  const std::string file = path("state/" + id("d") + "/state.json"), whole = slurp(file);
+  const auto with = [&](const std::string& key, const std::string& value) {
+    json damaged = json::parse(whole);
+    damaged[key] = value;
+    spill(file, damaged.dump());
+    EXPECT_THAT(oci({"kill", "--all", id("d"), "KILL"}).err, HasSubstr("damaged state")) << damaged;
+    const Outcome listed = oci({"list", "-q"});
+    EXPECT_EQ(id("o") + "\n", listed.out);
+    EXPECT_THAT(listed.err, HasSubstr("damaged state"));
+  };
+  for (const char* group : {"", "/", "../", "a/../.."}) with("cgroup", group);
+  with("id", id("o"));
+  EXPECT_EQ("running", status("o"));
+  must({"delete", "--force", id("d")});
+  must({"delete", "--force", id("o")});
+}
+
+TEST_F(OciRace, ALostConfigurationKeepsNothing) {
+  start("c", config({"sleep", "1000"}));
+  std::filesystem::remove(path("state/" + id("c") + "/config.json"));
+  must({"kill", id("c"), "KILL"});
+  const Outcome deleted = oci({"delete", "--force", id("c")});
+  EXPECT_TRUE(deleted.ok()) << deleted;
+  EXPECT_THAT(deleted.err, HasSubstr("poststop hooks were not run"));
+}
+
+TEST_F(OciRace, NoGroupAboveAllOthers) {
+  for (const char* given : {"/", "..", "../../x", "/a/../.."}) {
+    json wanted = config({"true"});
+    wanted["linux"]["cgroupsPath"] = given;
+    EXPECT_THAT(run("g", wanted).err, HasSubstr("linux.cgroupsPath '" + std::string(given) + "'"));
+  }
 }
 
 TEST_F(OciRace, ThirtyAtOnce) {
