@@ -83,6 +83,19 @@ TEST_F(FakeCgroups, RefusesPathsThatLeaveTheHierarchy) {
   }
 }
 
+TEST_F(FakeCgroups, KillsAndRemovesNothingAboveAGroup) {
+  put("kept/cgroup.procs");
+  put("cgroup.kill");
+  CgroupMounts mounts = v2();
+  mounts.unified += "/kept";
+  for (const char* path : {"", "/", "..", "a/../.."}) {
+    const auto group = Cgroup::open(mounts, path);
+    EXPECT_EQ(group.kill_all().error().kind(), ErrorKind::invalid_argument) << path;
+    EXPECT_EQ(group.remove().error().kind(), ErrorKind::invalid_argument) << path;
+  }
+  EXPECT_EQ(get("cgroup.kill"), "");
+}
+
 TEST_F(FakeCgroups, SaysWhichHierarchyIsMissing) {
   const auto group = Cgroup::create({.unified = root_ / "absent", .v1 = {}}, "a");
   ASSERT_FALSE(group);
