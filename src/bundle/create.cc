@@ -48,9 +48,14 @@ class Creation {
     container_.record.bundle = options.bundle;
   }
 
-  Result<Started> run() {
+  // Makes nothing yet.
+  Result<void> prepare() {
     TRY(read_spec());
     TRY(check_console());
+    return joins_pid_namespace() ? engine_.before_joining() : Result<void>();
+  }
+
+  Result<Started> run() {
     TRY(NewGroup made, claim_group(engine_, spec_, directory_, &container_.record));
     auto started = launch_in(made.cgroup);
     if (!started) give_back(std::move(made), container_.record);
@@ -65,6 +70,12 @@ class Creation {
       return fail(ErrorKind::invalid_argument, "config.json: process.args must have the program to run");
     TRY(preserved_, handed_down(options_.preserve_fds, &spec_.process));
     return {};
+  }
+
+  bool joins_pid_namespace() const {
+    return std::any_of(spec_.namespaces.begin(), spec_.namespaces.end(), [](const oci::Namespace& one) {
+      return one.type == oci::Namespace::Type::pid && !one.path.empty();
+    });
   }
 
   // A terminal without a console socket is kept by the caller, who is asked by Started::console.
@@ -177,7 +188,9 @@ class Creation {
 Result<Started> Runtime::create(const std::string& id, const CreateOptions& options) const {
   TRY(check_id(id));
   TRY(Claim claim, Claim::make(options_.root, directory_of(id)));
-  TRY(Started started, Creation(options_, options, id, directory_of(id)).run());
+  Creation creation(options_, options, id, directory_of(id));
+  TRY(creation.prepare());
+  TRY(Started started, creation.run());
   claim.keep();
   return started;
 }

@@ -5,6 +5,6 @@
 #include "cli/oci/command.h"
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+  const std::vector<std::string> words(argv, argv + argc);
   return fermata::cli::oci::run_command_line(FERMATA_VERSION, words);
 }

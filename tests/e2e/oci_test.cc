@@ -257,6 +257,27 @@ TEST_F(Oci, EndsAContainerWithoutPidNamespace) {
   must({"delete", "--force", id("d")});
 }
 
+// Who may trace can keep hold of the program that a process shows before it executes its own; CVE-2019-5736.
+TEST_F(Oci, ShowsContainersNoProgramThatTheyCouldWriteTo) {
+  json spying = config({"sh", "-c",
+                        "while :; do for p in /proc/[0-9]*; do l=$(readlink $p/exe 2>/dev/null) && echo $l; "
+                        "done; done"});
+  for (const char* set : {"bounding", "effective", "permitted"})
+    spying["process"]["capabilities"][set] = {"CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE"};
+  start("s", spying);
+  const std::string pid = std::to_string(state("s")["pid"].get<int>());
+  json joining = config({"true"});
+  for (json& one : joining["linux"]["namespaces"])
+    if (one["type"] == "pid") one["path"] = "/proc/" + pid + "/ns/pid";
+  for (int i = rounds(40); i > 0; --i) {
+    must({"exec", id("s"), "true"});
+    EXPECT_EQ(0, run("j", joining).code);
+  }
+  must({"delete", "--force", id("s")});
+  EXPECT_THAT(output(), HasSubstr("/bin/busybox\n"));
+  EXPECT_THAT(output(), Not(HasSubstr("fermata-oci\n")));
+}
+
 TEST_F(Oci, MapsUsers) {
   ASSERT_EQ(0, ::chown(path("rootfs/root").c_str(), 100000, 100000));
   json mapped = config({"sh", "-c", "id -u; cat /proc/self/uid_map; echo mine > /root/file"});

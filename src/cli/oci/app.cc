@@ -96,15 +96,21 @@ Result<std::string> absolute_root(const Flags& flags) {
   return fmt::format("{}/{}", here.get(), root);
 }
 
-Result<App> open_app(const std::string& version, const Flags& flags, const Log& log) {
+Result<App> open_app(const std::string& version, const std::string& called, const Flags& flags,
+                     const Log& log) {
   TRY(check_rootless(flags));
   if (::geteuid() != 0) return fail(ErrorKind::permission, "fermata-oci must run as root");
   bundle::Options options;
   TRY(options.root, absolute_root(flags));
-  TRY(options.programs, program_directory());
+  TRY(OwnProgram program, own_program(called));
+  options.programs = program.directory();
   options.systemd_cgroup = flags.is_set("systemd-cgroup");
+  options.before_joining = [program] { return protect(program); };
   options.warn = [log](const std::string& message) { log.warning(message); };
-  return App{.version = version, .options = options, .runtime = bundle::Runtime(options)};
+  return App{.version = version,
+             .program = std::move(program),
+             .options = options,
+             .runtime = bundle::Runtime(options)};
 }
 
 // What asks nothing of the machine.
@@ -139,7 +145,9 @@ Result<void> print(std::string_view text) {
 }
 
 int run_command_line(const std::string& version, std::span<const std::string> words) {
-  const auto global = parse_flags(kGlobalFlags, words, Placement::before_first);
+  const std::string called = words.empty() ? "" : words[0];
+  const auto global =
+      parse_flags(kGlobalFlags, words.subspan(words.empty() ? 0 : 1), Placement::before_first);
   if (!global) {
     print_standard_error(fmt::format("{}\nSee 'fermata-oci --help'.\n", global.error().message()));
     return 1;
@@ -153,7 +161,7 @@ int run_command_line(const std::string& version, std::span<const std::string> wo
   const auto& arguments = global->arguments();
   const Command* const command = find_command(arguments[0]);
   if (command == nullptr) return unknown_command(arguments[0], *log);
-  const auto app = open_app(version, *global, *log);
+  const auto app = open_app(version, called, *global, *log);
   auto code = app ? run_one(*app, *command, std::span(arguments).subspan(1)) : tl::unexpected(app.error());
   if (code) return *code;
   log->error(code.error().message());

@@ -11,11 +11,13 @@
 #include "base/error.h"
 #include "bundle/runtime.h"
 #include "cli/core/flags.h"
+#include "cli/oci/own_program.h"
 
 namespace fermata::cli::oci {
 
 struct App {
   std::string version;
+  OwnProgram program;
   bundle::Options options;
   bundle::Runtime runtime;
 };
@@ -40,7 +42,7 @@ void add_resource_commands(std::vector<Command>& commands);
 void add_checkpoint_commands(std::vector<Command>& commands);
 void add_document_commands(std::vector<Command>& commands);
 
-// Runs `words` (without the program's name); returns the exit code.
+// Runs `words`, the first of which is what the program was called as; returns the exit code.
 int run_command_line(const std::string& version, std::span<const std::string> words);
 
 // To standard output. Fails when nobody can read it.

@@ -84,6 +84,7 @@ Result<bundle::ExecOptions> exec_options(const App& app, const Flags& flags) {
 }
 
 Result<int> run_exec(const App& app, const Flags& flags) {
+  TRY(protect(app.program));
   TRY(const auto options, exec_options(app, flags));
   const std::string& id = flags.arguments()[0];
   if (flags.is_set("detach")) {
