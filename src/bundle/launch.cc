@@ -11,6 +11,7 @@
 
 #include "base/files.h"
 #include "init/report.h"
+#include "kernel/core/packet.h"
 #include "kernel/pidfd.h"
 #include "kernel/program.h"
 #include "monitor/child.h"
@@ -26,29 +27,15 @@ struct Received {
 
 Result<Received> receive(int socket) {
   Received received;
-  iovec part = {&received.report, sizeof received.report};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  ssize_t got;
-  do got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-  while (got < 0 && errno == EINTR);
+  auto [size, descriptor] = kernel::receive_packet(socket, &received.report, sizeof received.report);
   // A connection that init had not taken when it was killed is reset.
-  if (got < 0 && errno != ECONNRESET) return fail(errno, "hear from fermata-init");
-  if (got <= 0) {
+  if (size < 0 && size != -ECONNRESET) return fail(static_cast<int>(-size), "hear from fermata-init");
+  if (size <= 0) {
     received.ended = true;
     return received;
   }
-  if (const cmsghdr* rights = CMSG_FIRSTHDR(&message);
-      rights != nullptr && rights->cmsg_type == SCM_RIGHTS && rights->cmsg_len >= CMSG_LEN(sizeof(int))) {
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
-    received.descriptor.reset(fd);
-  }
-  if (got != sizeof received.report) return fail(EBADMSG, "hear from fermata-init");
+  received.descriptor = std::move(descriptor);
+  if (size != sizeof received.report) return fail(EBADMSG, "hear from fermata-init");
   return received;
 }
 
@@ -82,19 +69,8 @@ const char* describe(monitor::Stage stage) {
 }  // namespace
 
 Result<void> send_descriptor(int socket, int descriptor, std::string_view bytes) {
-  iovec part = {const_cast<char*>(bytes.data()), bytes.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof descriptor)] = {};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof descriptor);
-  std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-  if (::sendmsg(socket, &message, MSG_NOSIGNAL) < 0) return fail(errno, "send a descriptor");
+  if (const int error = kernel::send_packet(socket, bytes.data(), bytes.size(), descriptor); error != 0)
+    return fail(-error, "send a descriptor");
   return {};
 }
 
@@ -181,7 +157,7 @@ Result<Child> launch(const runtime::LaunchPlan& plan, const std::vector<std::str
   if (plan.oom_score_adj) child.oom_score_adj = &*plan.oom_score_adj;
   if (place.group != nullptr) {
     child.cgroup_v2 = place.group->v2.get();
-    for (const UniqueFd& procs : place.group->v1_procs) child.v1_procs[child.v1_count++] = procs.get();
+    for (const UniqueFd& procs : place.group->v1_tasks) child.v1_tasks[child.v1_count++] = procs.get();
   }
   int pidfd = -1;
   const int pid = monitor::start_child(child, pidfd);

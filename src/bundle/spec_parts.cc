@@ -78,6 +78,7 @@ Result<SpecParts> open_spec(oci::RuntimeSpec* spec, const std::string& bundle, c
   TRY(runtime::check_sysctls(*spec));
   TRY(runtime::PreparedMounts mounts, runtime::open_mounts(spec, bundle, cgroup));
   for (UniqueFd& fd : mounts.descriptors) parts.kept.push_back(std::move(fd));
+  parts.skipped = std::move(mounts.skipped);
   add_default_devices(spec);
   TRY(runtime::CompiledSeccomp filter, open_filter(*spec, spec->process, root));
   spec->seccomp_program = filter.program.get();

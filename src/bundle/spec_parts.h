@@ -15,7 +15,8 @@ namespace fermata::bundle {
 // Owns what the specification borrows.
 struct SpecParts {
   std::vector<UniqueFd> kept;
-  std::uint32_t seccomp_flags = 0;  // runtime::StartOptions has them
+  std::vector<std::string> skipped;  // what was asked and left out, with the reason
+  std::uint32_t seccomp_flags = 0;   // runtime::StartOptions has them
 };
 
 // Fills the extension fields of `spec`. `cgroup`: of the container, which exists. `root`: of the runtime, for

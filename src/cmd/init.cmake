@@ -4,7 +4,8 @@ set(init_layer ${PROJECT_SOURCE_DIR}/src/init)
 file(GLOB init_sources CONFIGURE_DEPENDS ${init_layer}/*.cc)
 list(FILTER init_sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
 fermata_program(fermata-init STATIC
-  SOURCES init_main.cc ${init_sources} ${PROJECT_SOURCE_DIR}/src/kernel/core/rooted.cc)
+  SOURCES init_main.cc ${init_sources} ${PROJECT_SOURCE_DIR}/src/kernel/core/packet.cc
+          ${PROJECT_SOURCE_DIR}/src/kernel/core/rooted.cc)
 target_include_directories(fermata-init PRIVATE ${PROJECT_SOURCE_DIR}/src)
 target_compile_options(fermata-init PRIVATE
   -fno-sanitize=all -fno-stack-protector -fno-pie -fno-threadsafe-statics -ffunction-sections)

@@ -131,6 +131,10 @@ int perform_mount_root(const OpView& op) {
 // entered.
 int perform_attach_root(Stage& stage, const OpView& op) {
   const int tree = slot_fd(op);
+  // A copy of a mount that is shared, as systemd makes "/", is its peer: pivot_root(2) refuses it, and what
+  // is mounted in it would show on the host. Others stay as they are.
+  const kernel::MountAttributes alone = {.propagation = MS_SLAVE | MS_REC};
+  if (const long error = kernel::change_mount_raw(tree, alone); error < 0) return static_cast<int>(-error);
   if (const long error = call(SYS_move_mount, tree, "", AT_FDCWD, op.string(0), MOVE_MOUNT_F_EMPTY_PATH);
       error < 0)
     return static_cast<int>(-error);

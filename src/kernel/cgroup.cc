@@ -226,7 +226,7 @@ Result<Cgroup::Handles> Cgroup::open_handles() const {
   }
   for (const auto& mount : mounts_.v1) {
     TRY(auto tasks, open_file(mount.path + "/" + path_ + kTasks, O_WRONLY));
-    handles.v1_procs.push_back(std::move(tasks));
+    handles.v1_tasks.push_back(std::move(tasks));
   }
   return handles;
 }

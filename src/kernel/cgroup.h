@@ -54,7 +54,7 @@ class Cgroup {
   // the child writes "0" while it has one thread.
   struct Handles {
     UniqueFd v2;
-    std::vector<UniqueFd> v1_procs;
+    std::vector<UniqueFd> v1_tasks;
   };
   Result<Handles> open_handles() const;
   // Moves a process (0: the caller) into it, in every hierarchy.

@@ -363,14 +363,14 @@ TEST_F(FakeCgroups, RemovesDescendantsFirstAndTwice) {
 
 TEST_F(FakeCgroups, OpensWhatAChildIsBornInto) {
   put("uni/g/cgroup.procs");
-  put("cpu/g/cgroup.procs");
-  put("pids/g/cgroup.procs");
+  for (const char* file : {"cpu/g/cgroup.procs", "cpu/g/tasks", "pids/g/cgroup.procs", "pids/g/tasks"})
+    put(file);
   const Cgroup group =
       Cgroup::open({.unified = root_ / "uni", .v1 = {v1("cpu", "cpu"), v1("pids", "pids")}}, "g");
   const auto handles = group.open_handles();
   ASSERT_TRUE(handles);
   EXPECT_TRUE(handles->v2.valid());
-  EXPECT_EQ(handles->v1_procs.size(), 2u);
+  EXPECT_EQ(handles->v1_tasks.size(), 2u);
   ASSERT_TRUE(group.add_process(42));
   EXPECT_EQ(get("uni/g/cgroup.procs") + get("pids/g/cgroup.procs"), "4242");
 }

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "kernel/core/packet.h"
 #include "kernel/core/rooted.h"
 
 namespace fermata::kernel {
@@ -22,24 +23,6 @@ namespace {
 struct CloneAnswer {
   int error;
 };
-
-int send_answer(int socket, CloneAnswer answer, int tree) {
-  iovec bytes = {&answer, sizeof answer};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof tree)] = {};
-  msghdr message = {};
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  if (tree >= 0) {
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof tree);
-    std::memcpy(CMSG_DATA(header), &tree, sizeof tree);
-  }
-  return ::sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? errno : 0;
-}
 
 // Runs in a child of a process that may have threads: async-signal-safe calls only, no allocation.
 [[noreturn]] void clone_tree_child(int mount_namespace, const char* path, int socket) {
@@ -51,30 +34,15 @@ int send_answer(int socket, CloneAnswer answer, int tree) {
     tree = ::open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (tree < 0) answer.error = errno;
   }
-  ::_exit(send_answer(socket, answer, tree));
+  ::_exit(send_packet(socket, &answer, sizeof answer, tree) == 0 ? 0 : 1);
 }
 
 // {errno, descriptor}
 std::pair<int, UniqueFd> receive_answer(int socket) {
   CloneAnswer answer = {};
-  iovec bytes = {&answer, sizeof answer};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {};
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  ssize_t got;
-  do got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-  while (got < 0 && errno == EINTR);
-  if (got < 0) return {errno, UniqueFd()};
-  if (got != static_cast<ssize_t>(sizeof answer)) return {ECHILD, UniqueFd()};  // the child was killed
-  UniqueFd tree;
-  if (const cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr && header->cmsg_type == SCM_RIGHTS) {
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    tree.reset(fd);
-  }
+  auto [size, tree] = receive_packet(socket, &answer, sizeof answer);
+  if (size < 0) return {static_cast<int>(-size), UniqueFd()};
+  if (size != static_cast<long>(sizeof answer)) return {ECHILD, UniqueFd()};  // the child was killed
   return {answer.error != 0 ? answer.error : (tree ? 0 : EBADMSG), std::move(tree)};
 }
 

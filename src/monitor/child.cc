@@ -39,7 +39,7 @@ void fail_in(ChildPlan& plan, Stage stage) {
 
 void enter_cgroups(ChildPlan& plan) {
   for (std::uint32_t i = 0; i < plan.v1_count; ++i)
-    if (::write(plan.v1_procs[i], "0", 1) < 0) fail_in(plan, Stage::cgroup);
+    if (::write(plan.v1_tasks[i], "0", 1) < 0) fail_in(plan, Stage::cgroup);
 }
 
 void become_init(ChildPlan& plan) {

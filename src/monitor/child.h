@@ -25,7 +25,7 @@ struct ChildPlan {
   const int* joined = nullptr;
   std::uint32_t joined_count = 0;
   int cgroup_v2 = -1;
-  int v1_procs[kMaxFds];
+  int v1_tasks[kMaxFds];
   std::uint32_t v1_count = 0;
   // Set before that one is joined, as far as it is allowed; init repeats them.
   const init::ResourceLimit* limits = nullptr;

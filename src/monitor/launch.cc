@@ -48,8 +48,8 @@ int sort_descriptors(const Request& request, int* fds, PodProcess& process, Chil
       case FdTag::cgroup_v2:
         plan.cgroup_v2 = fds[i];
         break;
-      case FdTag::cgroup_v1_procs:
-        plan.v1_procs[plan.v1_count++] = fds[i];
+      case FdTag::cgroup_v1_tasks:
+        plan.v1_tasks[plan.v1_count++] = fds[i];
         break;
       case FdTag::slot:
         plan.fds[init::kFirstSlotFd + slots++] = fds[i];

@@ -55,7 +55,7 @@ enum class FdTag : std::uint8_t {
   init_program,     // launch: fermata-init, or what stands for it
   pid_namespace,    // launch: the child is made in it (setns before clone)
   cgroup_v2,        // launch: directory, CLONE_INTO_CGROUP
-  cgroup_v1_procs,  // launch: a cgroup.procs of each v1 hierarchy, written by the child before it execs
+  cgroup_v1_tasks,  // launch: `tasks` of its group in each v1 hierarchy, written by the child before it execs
   directory,        // launch: the container's directory; the monitor writes `log` and `exit` in it
   oom_events,       // launch: memory.events (v2, polled by content) or an eventfd of memory.oom_control (v1)
   slot,             // launch: init's slots, in order

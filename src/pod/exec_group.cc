@@ -27,15 +27,15 @@ Result<bool> use_freezer(const kernel::CgroupMounts& mounts, const std::string& 
   TRY(group->container, open_file(freezer->path + "/" + container_path, O_RDONLY | O_DIRECTORY));
   group->freezer = true;
   // In the order of the hierarchies: the session has its own of this one.
-  group->v1_procs.erase(group->v1_procs.begin() + (freezer - mounts.v1.begin()));
+  group->v1_tasks.erase(group->v1_tasks.begin() + (freezer - mounts.v1.begin()));
   return true;
 }
 
 }  // namespace
 
 runtime::ExecCgroup ExecGroup::borrow() const {
-  runtime::ExecCgroup borrowed{.directory = directory.get(), .freezer = freezer, .v1_procs = {}};
-  for (const UniqueFd& procs : v1_procs) borrowed.v1_procs.push_back(procs.get());
+  runtime::ExecCgroup borrowed{.directory = directory.get(), .freezer = freezer, .v1_tasks = {}};
+  for (const UniqueFd& procs : v1_tasks) borrowed.v1_tasks.push_back(procs.get());
   return borrowed;
 }
 
@@ -48,7 +48,7 @@ Result<std::optional<ExecGroup>> make_exec_group(const kernel::CgroupMounts& mou
                                                  const std::string& session) {
   TRY(auto handles, kernel::Cgroup::open(mounts, container_path).open_handles());
   ExecGroup group;
-  group.v1_procs = std::move(handles.v1_procs);
+  group.v1_tasks = std::move(handles.v1_tasks);
   group.container = std::move(handles.v2);
   if (!group.container) {
     TRY(const bool found, use_freezer(mounts, container_path, &group));

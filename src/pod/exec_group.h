@@ -17,7 +17,7 @@ struct ExecGroup {
   UniqueFd directory;  // its own
   std::string name;
   bool freezer = false;
-  std::vector<UniqueFd> v1_procs;  // of the container's other groups: the session has none of its own there
+  std::vector<UniqueFd> v1_tasks;  // of the container's other groups: the session has none of its own there
 
   // Borrowed from this.
   runtime::ExecCgroup borrow() const;

@@ -257,7 +257,7 @@ Result<LaunchOutcome> MonitorClient::launch(const LaunchRequest& request, const 
   packet.add(request.exec_group, FdTag::exec_group);
   if (request.exec_group >= 0) packet.version = 2;
   packet.add(request.group.v2.get(), FdTag::cgroup_v2);
-  for (const UniqueFd& procs : request.group.v1_procs) packet.add(procs.get(), FdTag::cgroup_v1_procs);
+  for (const UniqueFd& procs : request.group.v1_tasks) packet.add(procs.get(), FdTag::cgroup_v1_tasks);
   for (const int slot : request.slots) {
     if (slot < 0) return fail(ErrorKind::invalid_argument, "launch: a slot of the plan has no descriptor");
     packet.add(slot, FdTag::slot);

@@ -63,8 +63,8 @@ class MonitorClient {
   // `namespaces`: CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS. Repeating it is fine.
   Result<PodNamespaces> setup(std::uint32_t namespaces, std::uint64_t shm_size, const std::string& hostname);
   Result<PodNamespaces> namespaces();
-  // An Error means that the monitor could not be asked; what it answers is the outcome. EPROTONOSUPPORT: it is
-  // of before exec_group.
+  // An Error means that the monitor could not be asked; what it answers is the outcome. EPROTONOSUPPORT: it
+  // is of before exec_group.
   Result<LaunchOutcome> launch(const LaunchRequest& request, const StreamSelection& streams);
   Result<void> signal(const std::string& id, int signal);
   // Of a launch with exec_group: all that has come of it. It ends as if it were killed.

@@ -66,7 +66,7 @@ void run_monitor(void* argument) {
 // Joins the v1 groups, has the monitor born in the v2 group, and is gone: so the monitor is nobody's child.
 void run_between(void* argument) {
   auto& birth = *static_cast<Birth*>(argument);
-  for (const UniqueFd& procs : birth.group->v1_procs) {
+  for (const UniqueFd& procs : birth.group->v1_tasks) {
     if (::write(procs.get(), "0", 1) >= 0) continue;
     birth.error = errno;
     ::_exit(127);

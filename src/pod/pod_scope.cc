@@ -1,12 +1,8 @@
 #include "pod/pod_scope.h"
 
 #include <fmt/format.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <utility>
 
 #include "base/id.h"
@@ -21,28 +17,17 @@ constexpr const char* kSlice = "machine.slice";
 // first process of a PID namespace does not even hear of a SIGTERM that it does not handle.
 constexpr std::uint64_t kStopPatience = 10000000;
 
-// A child that does nothing until it is killed, at the latest when we end.
-Result<int> start_keeper() {
-  const pid_t parent = ::getpid();
-  const pid_t pid = ::fork();
-  if (pid < 0) return fail(errno, "fork");
-  if (pid > 0) return pid;
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  while (::getppid() == parent) ::pause();
-  ::_exit(0);
-}
-
 }  // namespace
 
 Result<PodScope> PodScope::make(const kernel::CgroupMounts& mounts, const std::string& engine,
                                 const std::string& pod) {
   TRY(scope::Scopes * systemd, scope::load_scopes());
-  TRY(const int keeper, start_keeper());
-  PodScope made(keeper);
+  TRY(scope::Keeper keeper, scope::Keeper::start());
+  PodScope made(std::move(keeper));
   const scope::ScopeRequest request = {.slice = kSlice,
                                        .unit = fmt::format("{}-{}.scope", engine, pod),
                                        .description = fmt::format("Fermata pod {}", short_id(pod)),
-                                       .pid = keeper,
+                                       .pid = made.keeper_.pid(),
                                        .properties = {{"TimeoutStopUSec", kStopPatience}}};
   auto path = systemd->start(request);
   if (!path && path.error().kind() == ErrorKind::conflict) {
@@ -54,18 +39,6 @@ Result<PodScope> PodScope::make(const kernel::CgroupMounts& mounts, const std::s
   TRY(const auto group, kernel::Cgroup::create(mounts, made.path_ + kMonitorGroup));
   TRY(made.monitor_group_, group.open_handles());
   return made;
-}
-
-PodScope::PodScope(PodScope&& other) noexcept
-    : keeper_(std::exchange(other.keeper_, -1)),
-      path_(std::move(other.path_)),
-      monitor_group_(std::move(other.monitor_group_)) {}
-
-PodScope::~PodScope() {
-  if (keeper_ < 0) return;
-  ::kill(keeper_, SIGKILL);
-  while (::waitpid(keeper_, nullptr, 0) < 0 && errno == EINTR) {
-  }
 }
 
 Result<void> release_commands(const kernel::CgroupMounts& mounts, const std::string& path) {

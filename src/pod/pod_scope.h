@@ -4,9 +4,11 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "kernel/cgroup.h"
+#include "scope/keeper.h"
 
 namespace fermata::pod {
 
@@ -18,9 +20,6 @@ class PodScope {
   // alive; it ends with this.
   static Result<PodScope> make(const kernel::CgroupMounts& mounts, const std::string& engine,
                                const std::string& pod);
-  PodScope(PodScope&& other) noexcept;
-  PodScope& operator=(PodScope&&) = delete;
-  ~PodScope();
 
   // Below the hierarchies.
   const std::string& path() const { return path_; }
@@ -28,8 +27,8 @@ class PodScope {
   const kernel::Cgroup::Handles& monitor_group() const { return monitor_group_; }
 
  private:
-  explicit PodScope(int keeper) : keeper_(keeper) {}
-  int keeper_ = -1;  // process id
+  explicit PodScope(scope::Keeper keeper) : keeper_(std::move(keeper)) {}
+  scope::Keeper keeper_;
   std::string path_;
   kernel::Cgroup::Handles monitor_group_;
 };

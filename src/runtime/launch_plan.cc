@@ -147,10 +147,10 @@ void plan_supervision(const ExecTarget& target, const StartOptions& options, Pla
   plan->add({.op = Op::join_namespace, .fd = target.pidfd, .flags = target.namespaces & ~CLONE_NEWCGROUP},
             "join the container's namespaces");
   std::vector<int> groups = {target.cgroup.directory};
-  groups.insert(groups.end(), target.cgroup.v1_procs.begin(), target.cgroup.v1_procs.end());
+  groups.insert(groups.end(), target.cgroup.v1_tasks.begin(), target.cgroup.v1_tasks.end());
   plan->add_row({.op = Op::supervise,
                  .flags = target.cgroup.freezer ? init::kFreezer : 0,
-                 .a = target.cgroup.v1_procs.size()},
+                 .a = target.cgroup.v1_tasks.size()},
                 groups, "start the command in a cgroup of its own");
   if ((target.namespaces & CLONE_NEWCGROUP) != 0)
     plan->add({.op = Op::join_namespace, .fd = target.pidfd, .flags = CLONE_NEWCGROUP},

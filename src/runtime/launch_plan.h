@@ -55,7 +55,7 @@ Result<LaunchPlan> plan_container(const oci::RuntimeSpec& spec, const StartOptio
 struct ExecCgroup {
   int directory = -1;         // v2's; -1: no cgroup of its own
   bool freezer = false;       // it is v1's freezer, where there is no v2 tree
-  std::vector<int> v1_procs;  // `tasks` of the container's other v1 groups, which it enters besides
+  std::vector<int> v1_tasks;  // `tasks` of the container's other v1 groups, which it enters besides
 };
 // Another process in a running one: joins what `pidfd_slot` (a pidfd of its first process; borrowed) has.
 struct ExecTarget {

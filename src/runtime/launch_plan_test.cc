@@ -200,7 +200,7 @@ TEST(PlanExec, ASupervisorStaysOutsideOfTheCommandsGroupAndItsNamespace) {
                               {.pidfd = 9,
                                .pid_namespace = 8,
                                .namespaces = CLONE_NEWNS | CLONE_NEWCGROUP,
-                               .cgroup = {.directory = 20, .freezer = false, .v1_procs = {21, 22}}},
+                               .cgroup = {.directory = 20, .freezer = false, .v1_tasks = {21, 22}}},
                               -1);
   ASSERT_TRUE(plan);
   const auto ops = read_ops(*plan);

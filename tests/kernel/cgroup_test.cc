@@ -159,7 +159,7 @@ TEST_F(RealCgroups, TakeAChildAtItsBirth) {
   arguments.cgroup = static_cast<unsigned>(handles->v2.get());
   const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
   if (pid == 0) {
-    for (const auto& procs : handles->v1_procs)
+    for (const auto& procs : handles->v1_tasks)
       if (::write(procs.get(), "0", 1) != 1) ::_exit(errno);
     ::pause();
     ::_exit(0);

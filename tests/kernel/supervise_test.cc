@@ -97,7 +97,7 @@ class Supervise : public testing::Test {
         {.pidfd = pidfd_.get(),
          .pid_namespace = pid_namespace_.get(),
          .namespaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
-         .cgroup = {.directory = group_directory_.get(), .freezer = freezer, .v1_procs = {}}},
+         .cgroup = {.directory = group_directory_.get(), .freezer = freezer, .v1_tasks = {}}},
         -1);
     EXPECT_TRUE(plan);
     return std::make_unique<InitProcess>(*plan);
