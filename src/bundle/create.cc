@@ -89,6 +89,7 @@ class Creation {
   Result<Started> launch_in(const kernel::Cgroup& group) {
     Record& record = container_.record;
     TRY(parts_, open_spec(&spec_, options_.bundle, record.cgroup, engine_.root));
+    for (const std::string& skipped : parts_.skipped) engine_.warn(skipped);
     // Where hooks look for it. In a user namespace its root must be able to walk there.
     spec_.mount_point = spec_.root_path;
     add_home(spec_, &spec_.process);
@@ -187,9 +188,9 @@ class Creation {
 
 Result<Started> Runtime::create(const std::string& id, const CreateOptions& options) const {
   TRY(check_id(id));
-  TRY(Claim claim, Claim::make(options_.root, directory_of(id)));
   Creation creation(options_, options, id, directory_of(id));
   TRY(creation.prepare());
+  TRY(Claim claim, Claim::make(options_.root, directory_of(id)));
   TRY(Started started, creation.run());
   claim.keep();
   return started;
