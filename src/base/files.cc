@@ -78,7 +78,7 @@ Result<void> write_file(const std::string& path, std::string_view bytes, mode_t 
   const std::string temporary = fmt::format("{}.{}.new", path, ::getpid());
   auto write_temporary = [&]() -> Result<void> {
     TRY(const UniqueFd fd, open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode));
-    TRY(write_all(fd.get(), bytes));
+    if (auto all = write_all(fd.get(), bytes); !all) return fail_with(std::move(all.error()), path);
     if (::fchmod(fd.get(), mode) != 0) return fail(errno, "chmod '{}'", temporary);
     if (durable && ::fdatasync(fd.get()) != 0) return fail(errno, "sync '{}'", temporary);
     if (::rename(temporary.c_str(), path.c_str()) != 0) return fail(errno, "rename to '{}'", path);

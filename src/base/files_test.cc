@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 
 namespace fermata {
@@ -36,6 +38,22 @@ TEST_F(FilesTest, RemovesTreesOfAnyDepth) {
   const auto removed = remove_tree(tree);
   EXPECT_TRUE(removed) << removed.error().message();
   EXPECT_FALSE(exists(tree));
+}
+
+// "no space left on device" alone does not tell where to make room.
+TEST_F(FilesTest, NamesTheFileThatCannotBeWritten) {
+  const std::string path = std::string(directory_) + "/file";
+  rlimit before = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit nothing = {0, before.rlim_max};
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &nothing), 0);
+  const auto written = write_file(path, "text");
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, handler);
+  ASSERT_FALSE(written);
+  EXPECT_NE(written.error().message().find(path), std::string::npos) << written.error().message();
+  EXPECT_FALSE(exists(path));
 }
 
 }  // namespace

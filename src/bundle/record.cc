@@ -18,6 +18,7 @@ using nlohmann::json;
 namespace {
 
 constexpr std::string_view kIdMarks = "_+-.";
+constexpr std::string_view kWayOut = "delete --force removes what is left of it";
 
 }  // namespace
 
@@ -88,9 +89,10 @@ Result<Record> parse_record(std::string_view text) {
     document.at("firstStep").get_to(record.first_step);
     document.at("steps").get_to(record.steps);
     if (kernel::Cgroup::is_path(record.cgroup)) return record;
-    return fail(ErrorKind::failed, "damaged state: '{}' is no control group of a container", record.cgroup);
+    return fail(ErrorKind::failed, "damaged state: '{}' is no control group of a container; {}",
+                record.cgroup, kWayOut);
   } catch (const json::exception& error) {
-    return fail(ErrorKind::failed, "damaged state: {}", error.what());
+    return fail(ErrorKind::failed, "damaged state: {}; {}", error.what(), kWayOut);
   }
 }
 
