@@ -39,6 +39,8 @@ void reset_signals() {
 // Before anything else: a process of the container that we are about to join must not be able to trace us or
 // to open our descriptors (CVE-2016-9962), and none may survive execve.
 int protect() {
+  // Executed by a descriptor we would have its number for a name.
+  call(SYS_prctl, PR_SET_NAME, "fermata-init", 0, 0, 0);
   if (const long error = call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0); error < 0)
     return static_cast<int>(-error);
   const long error = call(SYS_close_range, kFirstPrivateFd, ~0U, CLOSE_RANGE_CLOEXEC);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <memory>
 
 #include "base/files.h"
+#include "kernel/program.h"
 #include "monitor/protocol.h"
 #include "monitor/spawn.h"
 
@@ -44,7 +46,7 @@ Result<UniqueFd> open_listener(const std::string& run_directory) {
 
 // What the two children need. They share our memory, so they allocate nothing and only make system calls.
 struct Birth {
-  const char* program;
+  int program;
   char** arguments;
   const kernel::Cgroup::Handles* group;
   int listener;
@@ -58,7 +60,7 @@ void run_monitor(void* argument) {
   const int target = monitor::kListenFd;
   const bool placed =
       birth.listener == target ? ::fcntl(target, F_SETFD, 0) == 0 : ::dup2(birth.listener, target) >= 0;
-  if (placed) ::execve(birth.program, birth.arguments, environ);
+  if (placed) ::syscall(SYS_execveat, birth.program, "", birth.arguments, environ, AT_EMPTY_PATH);
   birth.error = errno;
   ::_exit(127);
 }
@@ -103,6 +105,8 @@ class BlockedSignals {
 Result<void> spawn_monitor(const std::string& run_directory, const std::vector<std::string>& event_command,
                            const kernel::Cgroup::Handles& group, const std::string& program) {
   TRY(const UniqueFd listener, open_listener(run_directory));
+  // Its children show it in the containers' PID namespaces until they execute init.
+  TRY(const UniqueFd file, kernel::open_program(program));
   std::vector<char*> arguments = {const_cast<char*>("fermata-monitor")};
   for (const std::string& argument : event_command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
@@ -110,7 +114,7 @@ Result<void> spawn_monitor(const std::string& run_directory, const std::vector<s
     unsigned char first[kStackSize], second[kStackSize];
   };
   const std::unique_ptr<Stacks> stacks(new Stacks);
-  Birth birth = {.program = program.c_str(),
+  Birth birth = {.program = file.get(),
                  .arguments = arguments.data(),
                  .group = &group,
                  .listener = listener.get(),
