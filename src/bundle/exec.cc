@@ -26,6 +26,15 @@ Result<kernel::Cgroup> group_of_process(const kernel::CgroupMounts& mounts, int 
   return fail(ErrorKind::not_found, "process {} is in no control group", pid);
 }
 
+// `below` as it was given: "", "/" and "a/b" are of the container; nothing else is.
+Result<std::string> path_of_group(const Record& record, std::string below) {
+  below.erase(0, below.find_first_not_of('/'));
+  if (below.empty()) return record.cgroup;
+  if (!kernel::Cgroup::is_path(below))
+    return fail(ErrorKind::invalid_argument, "--cgroup {}: not a control group below the container's", below);
+  return record.cgroup + "/" + below;
+}
+
 Result<Child> launch_in_group(const Options& options, const runtime::LaunchPlan& plan,
                               const std::vector<std::string>& args, const kernel::Cgroup& group,
                               const Reactions& reactions) {
@@ -69,9 +78,8 @@ Result<Started> Runtime::exec(const std::string& id, const ExecOptions& options)
     return send_listener(spec.seccomp, container, spec.annotations, container.record.pid, listener.get());
   };
   TRY(const auto mounts, kernel::CgroupMounts::detect());
-  const std::string below = options.cgroup.empty() || options.cgroup == "/" ? "" : "/" + options.cgroup;
-  auto child = launch_in_group(options_, plan, process.args,
-                               kernel::Cgroup::open(mounts, container.record.cgroup + below), reactions);
+  TRY(const std::string path, path_of_group(container.record, options.cgroup));
+  auto child = launch_in_group(options_, plan, process.args, kernel::Cgroup::open(mounts, path), reactions);
   if (!child && child.error().error_number() == EBUSY && mounts.pure_v2()) {
     TRY(const auto group, group_of_process(mounts, container.record.pid));
     child = launch_in_group(options_, plan, process.args, group, reactions);

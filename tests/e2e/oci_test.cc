@@ -192,6 +192,9 @@ TEST_F(Oci, ExecutesBesideTheContainersProcess) {
   EXPECT_THAT(exec({}, {"nosuch"}).err, HasSubstr("exec: \"nosuch\": executable file not found in $PATH"));
   EXPECT_EQ(255, exec({}, {"nosuch"}).code);
   EXPECT_EQ(255, exec({"--cwd", "/nosuch"}, {"true"}).code);
+  for (const char* group : {"..", "/..", "a/../.."})  // the group of somebody else
+    EXPECT_THAT(exec({"--cgroup", group}, {"true"}).err,
+                HasSubstr("not a control group below the container"));
   Background terminal(command({"exec", "--tty", id("c"), "sh", "-c", "tty; exit 3"}),
                       Background::Streams::terminal);
   EXPECT_TRUE(terminal.read_until("/dev/pts/"));
