@@ -244,11 +244,9 @@ Result<void> Runtime::kill(const std::string& id, int signal, bool all) const {
 Result<void> Runtime::remove(const std::string& id, bool force) const {
   TRY(check_id(id));
   const std::string directory = directory_of(id);
-  if (auto found = find(id); !found) {
-    if (!force) return tl::unexpected(std::move(found.error()));
-    // Whoever is creating it fails then, and lets go of the lock.
-    TRY(end_remains(directory, id));
-  }
+  if (auto found = find(id); !found && !force) return tl::unexpected(std::move(found.error()));
+  // Whoever is creating or starting it fails then, and lets go of the lock.
+  if (force) TRY(end_remains(directory, id));
   const auto lock = lock_container(directory, id);
   if (!lock && lock.error().kind() == ErrorKind::not_found && force) return {};
   if (!lock) return tl::unexpected(lock.error());

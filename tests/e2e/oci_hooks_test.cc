@@ -1,6 +1,8 @@
 // Hooks of fermata-oci: when each of the six kinds runs, where, what it is told, and what its failure does.
+#include <chrono>
 #include <filesystem>
 #include <string>
+#include <thread>
 
 #include "e2e/support/oci.h"
 
@@ -142,6 +144,21 @@ TEST_F(OciHooks, WarnAfterTheEnd) {
   EXPECT_EQ(0, outcome.code) << outcome;
   EXPECT_THAT(outcome.err, HasSubstr("warning: poststop hook #0"));
   EXPECT_TRUE(std::filesystem::exists(path("hooks/second")));
+}
+
+// The start waits for a process that stands still, and holds the lock for which others wait.
+TEST_F(OciHooks, PausedWhileItStarts) {
+  json wanted = with_mount({"sleep", "1000"});
+  wanted["hooks"]["startContainer"] = {hook("echo > $HOOKS/begun; sleep 1", "/hooks")};
+  create("p", wanted);
+  Background starting(command({"start", id("p")}), Background::Streams::pipes);
+  EXPECT_TRUE(eventually([&] { return std::filesystem::exists(path("hooks/begun")); }));
+  must({"pause", id("p")});
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  const Outcome deleted =
+      run_program({"timeout", "20", kFermataOci, "--root", path("state"), "delete", "--force", id("p")});
+  EXPECT_TRUE(deleted.ok()) << deleted;
+  EXPECT_NE(0, starting.wait().code);
 }
 
 TEST_F(OciHooks, HaveTheirTime) {
