@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "base/files.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "bundle/descriptors.h"
 #include "bundle/entry.h"
@@ -84,6 +85,10 @@ Result<Started> Runtime::exec(const std::string& id, const ExecOptions& options)
     TRY(const auto group, group_of_process(mounts, container.record.pid));
     child = launch_in_group(options_, plan, process.args, group, reactions);
   }
+  // How the kernel tells of a PID namespace without its first process. pid_namespaces(7).
+  if (!child && child.error().error_number() == ENOMEM &&
+      process_start(container.record.pid) != container.record.pid_start)
+    return fail(ErrorKind::conflict, "cannot exec in a stopped container");
   if (!child) return tl::unexpected(std::move(child.error()));
   started.pid = child->pid;
   started.pidfd = std::move(child->pidfd);

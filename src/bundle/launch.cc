@@ -47,8 +47,8 @@ Result<void> go_on(int socket) {
 
 // An end without a failure is a successful execve(2), unless the process was killed before.
 Result<void> check_alive(int pid) {
-  const auto text = read_file("/proc/" + std::to_string(pid) + "/comm", 64);
-  if (text && *text == "fermata-init\n")
+  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
+  if (stat && stat->find(" (fermata-init) Z ") != std::string::npos)
     return fail(ErrorKind::failed, "the container's process was killed before it executed its program");
   return {};
 }
@@ -126,9 +126,6 @@ Result<std::optional<siginfo_t>> wait_child(const Child& child, int milliseconds
 
 Result<Child> launch(const runtime::LaunchPlan& plan, const std::vector<std::string>& args,
                      const Birthplace& place, const Reactions& reactions) {
-  if (plan.slots.size() > monitor::kMaxFds)
-    return fail(ErrorKind::unsupported,
-                "{} mounts, namespaces and descriptors are too many for one container", plan.slots.size());
   // The child shows our memory, and by it our program and descriptors, in the container's PID namespace until
   // it executes init: nobody there may look or trace (CVE-2016-9962, CVE-2019-5736).
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return fail(errno, "protect our memory");
@@ -139,13 +136,12 @@ Result<Child> launch(const runtime::LaunchPlan& plan, const std::vector<std::str
   const UniqueFd ours(pair[0]);
   UniqueFd theirs(pair[1]);
 
+  std::vector<int> descriptors(place.streams.begin(), place.streams.end());
+  descriptors.insert(descriptors.end(), {theirs.get(), bytes.get()});
+  descriptors.insert(descriptors.end(), plan.slots.begin(), plan.slots.end());
   monitor::ChildPlan child;
-  for (int stream = 0; stream < 3; ++stream)
-    child.fds[stream] = place.streams[static_cast<std::size_t>(stream)];
-  child.fds[3] = theirs.get();
-  child.fds[4] = bytes.get();
-  child.fd_count = 5;
-  for (const int slot : plan.slots) child.fds[child.fd_count++] = slot;
+  child.fds = descriptors.data();
+  child.fd_count = static_cast<std::uint32_t>(descriptors.size());
   child.program = init.get();
   child.pid_namespace = plan.pid_namespace;
   child.new_pid = plan.new_pid_namespace;

@@ -12,6 +12,8 @@
 #include <climits>
 #include <csignal>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include "base/file_lock.h"
 #include "base/files.h"
@@ -35,14 +37,17 @@ using std::chrono::milliseconds;
 
 constexpr auto kKillPatience = milliseconds(10'000);
 
-// Whether the recorded process lives; a zombie does not.
-bool lives(const Record& record) {
+constexpr std::string_view kInitName = "fermata-init";
+
+// The name of the recorded process while it lives; a zombie does not. proc_pid_stat(5).
+std::optional<std::string> name_of_process(const Record& record) {
   const auto stat = read_file(fmt::format("/proc/{}/stat", record.pid), 4096);
-  if (!stat || record.pid <= 0) return false;
-  const auto name_end = stat->rfind(')');
-  if (name_end == std::string::npos || name_end + 2 >= stat->size()) return false;
+  if (!stat || record.pid <= 0) return std::nullopt;
+  const auto name = stat->find('('), name_end = stat->rfind(')');
+  if (name_end == std::string::npos || name_end + 2 >= stat->size()) return std::nullopt;
   const char state = (*stat)[name_end + 2];
-  return state != 'Z' && state != 'X' && process_start(record.pid) == record.pid_start;
+  if (state == 'Z' || state == 'X' || process_start(record.pid) != record.pid_start) return std::nullopt;
+  return stat->substr(name + 1, name_end - name - 1);
 }
 
 Result<kernel::Cgroup> open_group(const Record& record) {
@@ -51,11 +56,13 @@ Result<kernel::Cgroup> open_group(const Record& record) {
 }
 
 Result<Status> status_of(const Record& record, const std::string& directory) {
-  if (!lives(record)) return Status::stopped;
+  const auto name = name_of_process(record);
+  if (!name) return Status::stopped;
   TRY(const auto group, open_group(record));
   if (group.frozen()) return Status::paused;
+  // A start that was killed at its end has left its socket, but the program is no longer init.
   const std::string socket = directory + "/" + kStartSocket;
-  return ::access(socket.c_str(), F_OK) == 0 ? Status::created : Status::running;
+  return *name == kInitName && ::access(socket.c_str(), F_OK) == 0 ? Status::created : Status::running;
 }
 
 Result<UniqueFd> connect_for_start(const std::string& directory) {
@@ -152,10 +159,10 @@ Result<std::vector<Container>> Runtime::list() const {
     return fail(errno, "read '{}'", options_.root);
   }
   while (const dirent* entry = ::readdir(dir.get())) {
-    if (entry->d_name[0] == '.') continue;
     auto container = find(entry->d_name);
-    // Being made, or removed meanwhile.
-    if (!container && container.error().kind() == ErrorKind::not_found) continue;
+    // Being made, or removed meanwhile; or not the name of a container.
+    if (!container && (container.error().kind() == ErrorKind::not_found || !check_id(entry->d_name)))
+      continue;
     if (container)
       found.push_back(std::move(*container));
     else  // the others are there all the same

@@ -25,8 +25,8 @@ struct Options {
   std::string root;      // absolute; made when it is missing
   std::string programs;  // where fermata-init is
   bool systemd_cgroup = false;
-  // Called before anything is made, when a container will join a PID namespace whose processes are there: they
-  // see who makes it.
+  // Called before anything is made, when a container will join a PID namespace whose processes are there:
+  // they see who makes it.
   std::function<Result<void>()> before_joining = [] { return Result<void>(); };
   // Told of what could not be done and is no reason to fail.
   std::function<void(const std::string&)> warn = [](const std::string&) {};

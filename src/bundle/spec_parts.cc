@@ -17,6 +17,8 @@
 namespace fermata::bundle {
 namespace {
 
+constexpr char kFilters[] = "/@filters";  // no container can have this name
+
 Result<void> open_namespaces(oci::RuntimeSpec* spec, SpecParts* parts) {
   for (oci::Namespace& wanted : spec->namespaces) {
     UniqueFd fd;
@@ -59,7 +61,7 @@ Result<runtime::CompiledSeccomp> open_filter(const oci::RuntimeSpec& spec, const
                                              const std::string& root) {
   if (spec.seccomp.empty()) return runtime::CompiledSeccomp{};
   // No container's name begins with a dot for those who list them.
-  auto compiled = runtime::compiled_seccomp(root + "/.filters", spec.seccomp, process.capabilities.bounding);
+  auto compiled = runtime::compiled_seccomp(root + kFilters, spec.seccomp, process.capabilities.bounding);
   if (!compiled) return fail_with(std::move(compiled.error()), "linux.seccomp");
   return compiled;
 }

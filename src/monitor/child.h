@@ -8,10 +8,10 @@
 
 namespace fermata::monitor {
 
-// All descriptors are borrowed. `fds` in the order that init/plan.h lays down: 0-2, the report socket, the
-// plan, the slots.
+// All descriptors are borrowed. `fds`, which the child writes to, in the order that init/plan.h lays down:
+// 0-2, the report socket, the plan, the slots.
 struct ChildPlan {
-  int fds[5 + kMaxFds];
+  int* fds = nullptr;
   std::uint32_t fd_count = 0;
   int program = -1;
   const char* name = "fermata-init";  // what `ps` shows of it

@@ -201,7 +201,9 @@ bool launch(Connection& connection, const Request& request, int* fds, Reply& fai
   process->columns = launch.columns;
   add_process(*process);
 
+  int descriptors[init::kFirstSlotFd + kMaxFds];
   ChildPlan plan;
+  plan.fds = descriptors;
   plan.new_pid = process->has(kNewPid);
   int plan_fd = -1;
   int child_fds[3] = {-1, -1, -1};

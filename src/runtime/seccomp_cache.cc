@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <iterator>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "base/files.h"
@@ -24,6 +27,16 @@ constexpr int kCacheFormat = 2;
 std::string kernel_release() {
   utsname names = {};
   return ::uname(&names) == 0 ? names.release : "";
+}
+
+// A profile that an engine changes for every container must not fill the memory of /run: the cache begins
+// anew then.
+void forget_when_full(const std::string& directory) {
+  constexpr std::ptrdiff_t kMost = 128;
+  std::error_code error;  // a directory that cannot be read is not there yet
+  const std::filesystem::directory_iterator files(directory, error);
+  if (!error && std::distance(begin(files), end(files)) >= kMost)
+    std::filesystem::remove_all(directory, error);
 }
 
 // Whether anything beside the program could be in the document; an escaped key counts as one.
@@ -46,6 +59,7 @@ Result<UniqueFd> cached_program(const std::string& directory, const std::string&
   const std::string path = fmt::format("{}/{}.bpf", directory, sha256_hex(all));
   if (auto file = open_file(path, O_RDONLY)) return file;
   TRY(const std::string program, compile());
+  forget_when_full(directory);
   // A cache that cannot be written costs time, not correctness.
   if (make_directories(directory, 0700) && write_file(path, program, 0600)) return open_file(path, O_RDONLY);
   return memory_file("seccomp", program);

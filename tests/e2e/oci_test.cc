@@ -281,6 +281,18 @@ TEST_F(Oci, ShowsContainersNoProgramThatTheyCouldWriteTo) {
   EXPECT_THAT(output(), Not(HasSubstr("fermata-oci\n")));
 }
 
+// More descriptors than a message between engine and monitor may have.
+TEST_F(Oci, BindsHundredsOfVolumes) {
+  json many = config({"sh", "-c", "grep -c /mnt/ /proc/mounts"});
+  many["root"]["readonly"] = false;
+  for (int i = 0; i < 300; ++i)
+    many["mounts"].push_back({{"destination", "/mnt/" + std::to_string(i)},
+                              {"type", "bind"},
+                              {"source", path("rootfs")},
+                              {"options", {"bind", "ro"}}});
+  const Outcome outcome = run("many", many);
+  EXPECT_EQ("300\n", outcome.out) << outcome;
+}
 TEST_F(Oci, MapsUsers) {
   ASSERT_EQ(0, ::chown(path("rootfs/root").c_str(), 100000, 100000));
   json mapped = config({"sh", "-c", "id -u; cat /proc/self/uid_map; echo mine > /root/file"});

@@ -193,10 +193,10 @@ class InitProcess {
     }
     ASSERT_GT(pid_, 0);
   }
-  void start_as_monitor(const std::vector<int>& descriptors) {
+  void start_as_monitor(std::vector<int> descriptors) {
     const UniqueFd file(::open(FERMATA_PROGRAMS "/fermata-init", O_PATH | O_CLOEXEC));
     monitor::ChildPlan child = {};
-    std::copy(descriptors.begin(), descriptors.end(), child.fds);
+    child.fds = descriptors.data();
     child.fd_count = static_cast<std::uint32_t>(descriptors.size());
     child.program = program_ >= 0 ? program_ : file.get();
     child.new_pid = plan_.new_pid_namespace;
@@ -204,15 +204,15 @@ class InitProcess {
     child.user_namespace = plan_.user_namespace;
     child.joined = plan_.joined_namespaces.data();
     child.joined_count = static_cast<std::uint32_t>(plan_.joined_namespaces.size());
-  child.limits = plan_.limits.data();
-  child.limit_count = static_cast<std::uint32_t>(plan_.limits.size());
-  if (plan_.oom_score_adj) child.oom_score_adj = &*plan_.oom_score_adj;
+    child.limits = plan_.limits.data();
+    child.limit_count = static_cast<std::uint32_t>(plan_.limits.size());
+    if (plan_.oom_score_adj) child.oom_score_adj = &*plan_.oom_score_adj;
     int pidfd = -1;
     pid_ = monitor::start_child(child, pidfd);
     EXPECT_GT(pid_, 0) << std::strerror(child.error) << " at stage " << static_cast<int>(child.stage);
     pidfd_.reset(pidfd);
   }
-  [[noreturn]] static void child(const std::vector<int>& descriptors) {
+  [[noreturn]] static void child(std::vector<int> descriptors) {
     for (std::size_t i = 0; i < descriptors.size(); ++i)
       ::dup3(descriptors[i], kHigh + static_cast<int>(i), O_CLOEXEC);
     for (std::size_t i = 0; i < descriptors.size(); ++i)
