@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -74,14 +75,17 @@ Result<void> send_descriptor(int socket, int descriptor, std::string_view bytes)
   return {};
 }
 
-Result<void> follow(int socket, int pid, const runtime::LaunchPlan& plan,
-                    const std::vector<std::string>& args, const Reactions& reactions) {
+Result<Progress> follow(int socket, int pid, const runtime::LaunchPlan& plan,
+                        const std::vector<std::string>& args, const Reactions& reactions) {
   for (;;) {
     TRY(Received received, receive(socket));
-    if (received.ended) return check_alive(pid);
+    if (received.ended) {
+      TRY(check_alive(pid));
+      return Progress::executed;
+    }
     switch (received.report.kind) {
       case init::ReportKind::ready:
-        return {};
+        return Progress::ready;
       case init::ReportKind::console:
         if (reactions.console) TRY(reactions.console(std::move(received.descriptor)));
         break;
@@ -160,11 +164,14 @@ Result<Child> launch(const runtime::LaunchPlan& plan, const std::vector<std::str
   if (pid == 0) return fail(child.error, "cannot {}", describe(child.stage));
   theirs.reset();
   Child result{.pid = pid, .pidfd = UniqueFd(pidfd)};
-  if (auto followed = follow(ours.get(), pid, plan, args, reactions); !followed) {
+  const bool waits = std::find(plan.ops.begin(), plan.ops.end(), init::Op::await_start) != plan.ops.end();
+  for (;;) {
+    const auto progress = follow(ours.get(), pid, plan, args, reactions);
+    if (progress && (waits || *progress == Progress::executed)) return result;
+    if (progress) continue;
     end_child(result);
-    return tl::unexpected(std::move(followed.error()));
+    return tl::unexpected(progress.error());
   }
-  return result;
 }
 
 }  // namespace fermata::bundle

@@ -39,10 +39,11 @@ struct Birthplace {
 Result<Child> launch(const runtime::LaunchPlan& plan, const std::vector<std::string>& args,
                      const Birthplace& place, const Reactions& reactions);
 
-// The same for one that waited: `socket` is connected to it. `plan` needs no more than its ops and
-// descriptions.
-Result<void> follow(int socket, int pid, const runtime::LaunchPlan& plan,
-                    const std::vector<std::string>& args, const Reactions& reactions);
+// Reacts to what comes through `socket` until init says that it is ready (it waits, or it goes on without
+// anybody's doing), or has executed its program. `plan` needs no more than its ops and descriptions.
+enum class Progress { ready, executed };
+Result<Progress> follow(int socket, int pid, const runtime::LaunchPlan& plan,
+                        const std::vector<std::string>& args, const Reactions& reactions);
 
 // SIGKILL, and its zombie is gone too.
 void end_child(const Child& child);

@@ -208,7 +208,11 @@ Result<void> Runtime::start(const std::string& id) const {
   reactions.listener = [&](UniqueFd listener) {
     return send_listener(spec.seccomp, container, spec.annotations, record.pid, listener.get());
   };
-  TRY(follow(socket.get(), record.pid, remaining_plan(record), {record.program}, reactions));
+  const runtime::LaunchPlan plan = remaining_plan(record);
+  TRY(Progress progress, follow(socket.get(), record.pid, plan, {record.program}, reactions));
+  if (progress == Progress::executed)  // it has never taken the connection
+    return fail(ErrorKind::conflict, "the container was killed before it was started");
+  TRY(progress, follow(socket.get(), record.pid, plan, {record.program}, reactions));
   const std::string path = directory_of(id) + "/" + kStartSocket;
   if (::unlink(path.c_str()) != 0) return fail(errno, "remove '{}'", path);
   container.status = Status::running;

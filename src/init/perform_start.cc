@@ -67,7 +67,8 @@ int perform_await_start(const OpView& op) {
   while (accepted == -EINTR || accepted == -ECONNABORTED);
   if (accepted < 0) return static_cast<int>(-accepted);
   use_report_socket(static_cast<int>(accepted));
-  return 0;
+  // Else the end of the connection could not be told from that of a process that was killed while it waited.
+  return send_report({ReportKind::ready, 0, 0});
 }
 
 int perform_preserve_descriptors(const OpView& op) {

@@ -75,7 +75,7 @@ enum class Op : std::uint16_t {
   check_program,  // strings: candidates as of execute; fails as execute would for a file that is missing or
                   // not executable. Run as root, it does not know what the user may execute
   await_start,  // slot: a listening SOCK_SEQPACKET socket. Sends Report::ready, waits for a connection, which
-                // takes the report socket's place
+                // takes the report socket's place and gets a Report::ready first
   preserve_descriptors,  // a: how many slots, from `slot` on, become descriptors 3, 4, ... of the program.
                          // Only execute and what reports may follow
   enter_time_namespace,  // data: what goes to /proc/self/timens_offsets. time_namespaces(7)
