@@ -43,7 +43,9 @@ void enter_cgroups(ChildPlan& plan) {
 }
 
 void become_init(ChildPlan& plan) {
+  // More descriptors than a program may be allowed to have are in the way meanwhile.
   if (!arrange_descriptors(plan)) fail_in(plan, Stage::clone);
+  restore_inherited_state();
   const char* const arguments[] = {plan.name, nullptr};
   const char* const environment[] = {nullptr};
   ::syscall(SYS_execveat, plan.program, "", arguments, environment, AT_EMPTY_PATH);
@@ -53,7 +55,6 @@ void become_init(ChildPlan& plan) {
 void run_child(void* argument) {
   auto& plan = *static_cast<ChildPlan*>(argument);
   enter_cgroups(plan);
-  restore_inherited_state();
   become_init(plan);
 }
 
@@ -76,7 +77,9 @@ void run_mapped(void* argument) { become_init(*static_cast<Mapped*>(argument)->p
 // While the host's privileges are there. Without them it is not an error: init goes as far as it may.
 void set_limits(const ChildPlan& plan) {
   for (std::uint32_t i = 0; i < plan.limit_count; ++i) {
-    const rlimit limit = {plan.limits[i].soft, plan.limits[i].hard};
+    rlimit limit = {plan.limits[i].soft, plan.limits[i].hard};
+    // Init lowers it, when our own descriptors are out of the way.
+    if (plan.limits[i].resource == RLIMIT_NOFILE) limit.rlim_cur = limit.rlim_max;
     static_cast<void>(::setrlimit(static_cast<__rlimit_resource_t>(plan.limits[i].resource), &limit));
   }
   if (plan.oom_score_adj == nullptr) return;
@@ -94,7 +97,6 @@ void run_first(void* argument) {
   auto& mapped = *static_cast<Mapped*>(argument);
   ChildPlan& plan = *mapped.plan;
   enter_cgroups(plan);
-  restore_inherited_state();
   set_limits(plan);
   // Here and not in the parent: then the number of the second child is counted in the parent's PID namespace.
   if (plan.pid_namespace >= 0 && ::setns(plan.pid_namespace, CLONE_NEWPID) != 0)

@@ -108,7 +108,12 @@ long start(const Spawn& what) {
 int spawn(const Spawn& what) { return static_cast<int>(start(what)); }
 
 void restore_inherited_state() {
-  if (limit_raised) ::setrlimit(RLIMIT_NOFILE, &first_limit);
+  // The hard one may have been changed since, for this child.
+  rlimit limit = {};
+  if (limit_raised && ::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = first_limit.rlim_cur < limit.rlim_max ? first_limit.rlim_cur : limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

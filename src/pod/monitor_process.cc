@@ -106,7 +106,11 @@ Result<void> spawn_monitor(const std::string& run_directory, const std::vector<s
                            const kernel::Cgroup::Handles& group, const std::string& program) {
   TRY(const UniqueFd listener, open_listener(run_directory));
   // Its children show it in the containers' PID namespaces until they execute init.
-  TRY(const UniqueFd file, kernel::open_program(program));
+  TRY(UniqueFd file, kernel::open_program(program));
+  // Not where the listening socket goes.
+  if (file.get() == monitor::kListenFd)
+    file.reset(::fcntl(file.get(), F_DUPFD_CLOEXEC, monitor::kListenFd + 1));
+  if (!file) return fail(errno, "open '{}'", program);
   std::vector<char*> arguments = {const_cast<char*>("fermata-monitor")};
   for (const std::string& argument : event_command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
