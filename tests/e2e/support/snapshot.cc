@@ -71,7 +71,8 @@ std::set<std::string> files_below(const SnapshotScope& scope) {
     // SQLite's own; and named volumes are kept by design (the tests say so where they make one).
     return !name.ends_with("-wal") && !name.ends_with("-shm") &&
            !contains(path.string(), "/volumes/named-") && name != "volumes" &&
-           !contains(path.string(), "/cache/");  // and compiled filters
+           // Compiled filters, and the lock of whoever takes the network down a second after the last pod.
+           !contains(path.string(), "/cache/") && name != "linger";
   };
   collect_tree(scope.run_root, 4, wanted, result);
   collect_tree(scope.root, 2, wanted, result);
