@@ -8,79 +8,30 @@
 #include <sys/stat.h>
 
 #include <chrono>
-#include <fstream>
-#include <sstream>
 #include <thread>
 
 #include "kernel/mounts.h"
 #include "kernel/support/init_process.h"
+#include "kernel/support/outcome.h"
 
 namespace fermata {
 namespace {
 
 using test::BusyboxRoot;
 using test::InitProcess;
+using test::Outcome;
+using test::run;
+using test::slurp;
+using test::status_line;
 using testing::HasSubstr;
 using testing::Not;
 
-struct Outcome {
-  int exit_code = -1;
-  std::string output;
-  std::string failed;  // the operation
-  int error = 0;
-  runtime::LaunchFailure explained = {};
-};
-
-Outcome run(const oci::RuntimeSpec& spec) {
-  Outcome outcome;
-  const auto plan = runtime::plan_container(spec);
-  EXPECT_TRUE(plan) << (plan ? "" : plan.error().message());
-  if (!plan) return outcome;
-  InitProcess process(*plan);
-  if (!process.started()) {
-    outcome.failed = process.failed_operation();
-    if (process.failure()) {
-      outcome.error = process.failure()->error;
-      outcome.explained =
-          runtime::explain_failure(*plan, spec.process.args, process.failure()->op_index, outcome.error);
-    }
-  }
-  outcome.output = process.output();
-  outcome.exit_code = process.wait();
-  EXPECT_EQ(outcome.failed, "") << outcome.explained.message;
-  return outcome;
-}
-
-// The same, for what must not start.
+// For what must not start.
 Outcome run_failing(const oci::RuntimeSpec& spec) {
-  Outcome outcome;
-  const auto plan = runtime::plan_container(spec);
-  EXPECT_TRUE(plan) << (plan ? "" : plan.error().message());
-  if (!plan) return outcome;
-  InitProcess process(*plan);
-  EXPECT_FALSE(process.started());
-  if (!process.failure()) return outcome;
-  outcome.failed = process.failed_operation();
-  outcome.error = process.failure()->error;
-  outcome.explained =
-      runtime::explain_failure(*plan, spec.process.args, process.failure()->op_index, outcome.error);
-  EXPECT_EQ(process.wait(), 125);
+  Outcome outcome = test::attempt(spec);
+  EXPECT_NE(outcome.failed, "");
+  EXPECT_EQ(outcome.exit_code, 125);
   return outcome;
-}
-
-// procfs and sysfs files have no size: streams read them as they come.
-std::string slurp(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-std::string status_line(const std::string& status, const std::string& key) {
-  const auto at = status.find(key + ":\t");
-  if (at == std::string::npos) return "";
-  const auto start = at + key.size() + 2;
-  return status.substr(start, status.find('\n', start) - start);
 }
 
 TEST(Init, StartsAContainerWithDefaultMounts) {

@@ -6,37 +6,24 @@
 #include <sys/stat.h>
 
 #include <chrono>
-#include <fstream>
 #include <set>
-#include <sstream>
 #include <thread>
 
 #include "base/text.h"
 #include "kernel/cgroup.h"
 #include "kernel/pidfd.h"
 #include "kernel/support/init_process.h"
+#include "kernel/support/outcome.h"
 
 namespace fermata {
 namespace {
 
 using test::BusyboxRoot;
 using test::InitProcess;
+using test::slurp;
+using test::status_line;
 using testing::HasSubstr;
 using testing::Not;
-
-std::string slurp(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-std::string status_line(const std::string& status, const std::string& key) {
-  const auto at = status.find(key + ":\t");
-  if (at == std::string::npos) return "";
-  const auto start = at + key.size() + 2;
-  return status.substr(start, status.find('\n', start) - start);
-}
 
 bool eventually(const std::function<bool()>& holds) {
   for (int i = 0; i < 2000; ++i) {
