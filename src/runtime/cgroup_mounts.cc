@@ -20,19 +20,22 @@ std::vector<std::string> with(std::vector<std::string> options, std::vector<std:
 // "/sys/fs/cgroup/cpu,cpuacct" -> "cpu,cpuacct"
 std::string last_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-oci::Mount v1_mount(const kernel::CgroupMounts::V1& hierarchy, const oci::Mount& whole,
-                    const std::string& group) {
-  oci::Mount mount = {.destination = whole.destination + "/" + last_name(hierarchy.path)};
-  if (group.empty()) {
-    const bool named = hierarchy.controllers.starts_with("name=");
-    mount.type = mount.source = "cgroup";
-    mount.options = with(whole.options, {named ? "none" : "", hierarchy.controllers});
-  } else {
-    mount.type = "bind";
-    mount.source = hierarchy.path + "/" + group;
-    mount.options = with(whole.options, {"bind"});
-  }
-  return mount;
+// Without a cgroup namespace a hierarchy would show the whole machine: the container's own group of it then.
+// (A mount of cgroup2 from the first cgroup namespace also waits for an RCU grace period, some 10 ms;
+// kernel/cgroup/cgroup.c, cgroup_favor_dynmods.)
+oci::Mount bound_group(const std::string& hierarchy, const oci::Mount& whole, const std::string& group) {
+  return {.destination = whole.destination + "/" + last_name(hierarchy),
+          .type = "bind",
+          .source = hierarchy + "/" + group,
+          .options = with(whole.options, {"bind"})};
+}
+
+oci::Mount v1_mount(const kernel::CgroupMounts::V1& hierarchy, const oci::Mount& whole) {
+  const bool named = hierarchy.controllers.starts_with("name=");
+  return {.destination = whole.destination + "/" + last_name(hierarchy.path),
+          .type = "cgroup",
+          .source = "cgroup",
+          .options = with(whole.options, {named ? "none" : "", hierarchy.controllers})};
 }
 
 // The controllers of v1, each in its place below a tmpfs, and what is managed through v2.
@@ -43,8 +46,11 @@ std::vector<oci::Mount> hybrid_mounts(const oci::Mount& whole, const kernel::Cgr
                     .type = "tmpfs",
                     .source = "tmpfs",
                     .options = with(whole.options, {"mode=755"})});
-  for (const auto& hierarchy : host.v1) mounts.push_back(v1_mount(hierarchy, whole, group));
-  if (!host.unified.empty())
+  for (const auto& hierarchy : host.v1)
+    mounts.push_back(group.empty() ? v1_mount(hierarchy, whole) : bound_group(hierarchy.path, whole, group));
+  if (!host.unified.empty() && !group.empty())
+    mounts.push_back(bound_group(host.unified, whole, group));
+  else if (!host.unified.empty())
     mounts.push_back({.destination = whole.destination + "/" + last_name(host.unified),
                       .type = "cgroup2",
                       .source = "cgroup",

@@ -157,6 +157,7 @@ TEST(CgroupMounts, BecomeWhatTheHostHas) {
   expand_cgroup_mounts(&mounts, hybrid, "a/b");
   EXPECT_EQ(describe(mounts)[2],
             "bind /sys/fs/cgroup/cpu,cpuacct/a/b /sys/fs/cgroup/cpu,cpuacct nosuid ro bind");
+  EXPECT_EQ(describe(mounts)[4], "bind /sys/fs/cgroup/unified/a/b /sys/fs/cgroup/unified nosuid ro bind");
 }
 
 }  // namespace
