@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -87,10 +88,14 @@ void EngineTest::SetUp() {
   directory_ = name;
   tag_ = "fermata-peers-" + name.substr(name.size() - 6);
   pack_base(directory_, base_tar());
+  // conmon leaves a file `oom` where it runs.
+  started_in_ = std::filesystem::current_path();
+  std::filesystem::current_path(directory_);
 }
 
 void EngineTest::TearDown() {
   if (directory_.empty()) return;
+  std::filesystem::current_path(started_in_);
   const SnapshotScope scope{.root = directory_, .run_root = directory_, .tag = tag_};
   EXPECT_TRUE(eventually([&] { return engine_processes(scope).empty(); }, 20))
       << *engine_processes(scope).begin();

@@ -35,7 +35,7 @@ class EngineTest : public testing::Test {
   Arguments podman(const std::string& runtime) const;
 
  private:
-  std::string directory_, tag_;
+  std::string directory_, tag_, started_in_;
 };
 
 // A daemon that is up when this was constructed, or the test has failed.
