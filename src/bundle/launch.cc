@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/files.h"
+#include "base/process.h"
 #include "init/report.h"
 #include "kernel/core/packet.h"
 #include "kernel/pidfd.h"
@@ -48,8 +49,8 @@ Result<void> go_on(int socket) {
 
 // An end without a failure is a successful execve(2), unless the process was killed before.
 Result<void> check_alive(int pid) {
-  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
-  if (stat && stat->find(" (fermata-init) Z ") != std::string::npos)
+  const auto stat = process_stat(pid);
+  if (stat && stat->state == 'Z' && stat->name == kInitName)
     return fail(ErrorKind::failed, "the container's process was killed before it executed its program");
   return {};
 }

@@ -16,6 +16,9 @@
 
 namespace fermata::bundle {
 
+// What `ps` shows of a process that has not executed its program yet.
+inline constexpr std::string_view kInitName = "fermata-init";
+
 // What is done as init reports. An error ends the launch.
 struct Reactions {
   std::function<Result<void>(UniqueFd)> console;   // the terminal's master

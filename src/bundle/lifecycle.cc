@@ -37,17 +37,12 @@ using std::chrono::milliseconds;
 
 constexpr auto kKillPatience = milliseconds(10'000);
 
-constexpr std::string_view kInitName = "fermata-init";
-
-// The name of the recorded process while it lives; a zombie does not. proc_pid_stat(5).
+// The name of the recorded process while it lives; a zombie does not.
 std::optional<std::string> name_of_process(const Record& record) {
-  const auto stat = read_file(fmt::format("/proc/{}/stat", record.pid), 4096);
-  if (!stat || record.pid <= 0) return std::nullopt;
-  const auto name = stat->find('('), name_end = stat->rfind(')');
-  if (name_end == std::string::npos || name_end + 2 >= stat->size()) return std::nullopt;
-  const char state = (*stat)[name_end + 2];
-  if (state == 'Z' || state == 'X' || process_start(record.pid) != record.pid_start) return std::nullopt;
-  return stat->substr(name + 1, name_end - name - 1);
+  const auto stat = record.pid > 0 ? process_stat(record.pid) : std::nullopt;
+  if (!stat || stat->state == 'Z' || stat->state == 'X' || stat->start != record.pid_start)
+    return std::nullopt;
+  return stat->name;
 }
 
 Result<kernel::Cgroup> open_group(const Record& record) {

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "init/candidates.h"
 #include "init/perform.h"
 #include "init/reporter.h"
 #include "kernel/core/raw.h"
@@ -27,18 +28,10 @@ const char* point_at(const char* strings, std::uint64_t count, const char** poin
 
 // Fails like execvp(3), except that a file whose interpreter is missing is told from a missing file.
 int try_candidates(const char* candidate, std::uint64_t count, const char** argv, const char** envp) {
-  int remembered = ENOENT;
-  for (; count > 0; --count) {
-    const int error = static_cast<int>(-call(SYS_execve, candidate, argv, envp));
-    if (error == ENOENT && call(SYS_faccessat, AT_FDCWD, candidate, 0) == 0) return ELIBACC;
-    if (error == EACCES)
-      remembered = EACCES;
-    else if (error != ENOENT && error != ENOTDIR)
-      return error;
-    while (*candidate != 0) ++candidate;
-    ++candidate;
-  }
-  return remembered;
+  return try_each(candidate, count, [&](const char* path) {
+    const int error = static_cast<int>(-call(SYS_execve, path, argv, envp));
+    return error == ENOENT && call(SYS_faccessat, AT_FDCWD, path, 0) == 0 ? ELIBACC : error;
+  });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "init/candidates.h"
 #include "init/perform.h"
 #include "init/reporter.h"
 #include "kernel/core/raw.h"
@@ -46,18 +47,7 @@ int perform_synchronize(const OpView& op) {
 }
 
 int perform_check_program(const OpView& op) {
-  int remembered = ENOENT;
-  const char* candidate = op.strings();
-  for (std::uint32_t i = 0; i < op.string_count(); ++i) {
-    const int error = check_candidate(candidate);
-    if (error == EACCES)
-      remembered = EACCES;
-    else if (error != ENOENT && error != ENOTDIR)
-      return error;
-    while (*candidate != 0) ++candidate;
-    ++candidate;
-  }
-  return remembered;
+  return try_each(op.strings(), op.string_count(), check_candidate);
 }
 
 int perform_await_start(const OpView& op) {

@@ -22,26 +22,13 @@
 
 #include "init/plan.h"
 #include "init/report.h"
+#include "kernel/core/packet.h"
 
 namespace fermata::test {
 
 inline void stand_in_report(init::ReportKind kind, std::uint32_t op, int error, int fd = -1) {
-  init::Report report = {.kind = kind, .op_index = op, .error = error};
-  iovec part = {&report, sizeof report};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  if (fd >= 0) {
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* rights = CMSG_FIRSTHDR(&message);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof fd);
-    std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
-  }
-  if (::sendmsg(init::kReportFd, &message, MSG_NOSIGNAL) < 0) ::_exit(99);
+  const init::Report report = {.kind = kind, .op_index = op, .error = error};
+  if (kernel::send_packet(init::kReportFd, &report, sizeof report, fd) != 0) ::_exit(99);
 }
 
 inline void stand_in_console() {
