@@ -73,6 +73,7 @@ struct IdMapping {
   std::uint32_t container_id = 0;
   std::uint32_t host_id = 0;
   std::uint32_t size = 0;
+  bool operator==(const IdMapping&) const = default;
 };
 
 // A mount as the specification has it ("ro", "nosuid", "rbind", ... in options). Extension: a source that is

@@ -28,7 +28,7 @@ struct EngineOptions {
   std::string owner = "cli";    // whose objects are seen and made
   bool see_all_owners = false;  // for listing
   CgroupManager cgroup_manager = CgroupManager::cgroupfs;  // who makes the groups of pods
-  std::string programs;         // directory of fermata-monitor, fermata-init, pause; "": beside this program
+  std::string programs;  // directory of fermata-monitor, fermata-init, pause; "": beside this program
 };
 
 // A running process's streams, seen from a client: the connection to the monitor in its stream mode.
@@ -144,6 +144,24 @@ class Engine {
   Result<EngineInfo> info();
   // Image ids in use, with the short id of a container each, for Images::remove.
   Result<std::vector<std::pair<std::string, std::string>>> images_in_use();
+
+  // Pods with an infra container that a face made as such; what they are called is the infra container's
+  // name. Makes and starts one from its infra container's configuration (infra, and an image "" for the
+  // built-in pause): all of it or nothing. The name is in use: ErrorKind::conflict.
+  Result<std::string> run_pod(ContainerConfig infra);
+  // Kills its members, all at once, then the infra container, and gives its network back. Stopping a stopped
+  // one is a success. It does not come back.
+  Result<void> stop_pod(const std::string& pod);
+  // Stops it, then removes its members and it. An unknown one: ErrorKind::not_found.
+  Result<void> remove_pod(const std::string& pod);
+  // By id, name or unique id prefix.
+  Result<PodInfo> inspect_pod(const std::string& pod);
+  Result<std::vector<PodInfo>> list_pods();
+  // Of a pod's group, all its containers together, and of its network.
+  Result<ContainerStats> pod_stats(const std::string& pod);
+  // Its log file is opened anew by its name: whoever rotates it has moved it away. ErrorKind::conflict: it
+  // does not run.
+  Result<void> reopen_log(const std::string& container);
 
   // What the monitor starts on an event of the pod: records exits, removes --rm containers, ends an empty
   // pod.

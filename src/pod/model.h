@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "network/network.h"
+#include "oci/runtime_spec.h"
 
 namespace fermata::pod {
 
@@ -21,9 +22,9 @@ struct NamespaceMode {
 };
 
 struct VolumeMount {
-  enum class Kind { bind, volume, tmpfs };
+  enum class Kind { bind, volume, tmpfs, image };
   Kind kind = Kind::bind;
-  std::string source;       // host path or volume name; "" for an anonymous volume
+  std::string source;  // host path, volume name ("": an anonymous one), or an image as Images::find takes it
   std::string destination;  // absolute, in the container
   bool readonly = false;
   bool create_source = false;       // -v makes a missing host directory, --mount does not
@@ -31,6 +32,15 @@ struct VolumeMount {
   std::string propagation;          // "rprivate" by default
   std::string options;              // of tmpfs: "size=64m,mode=1777"
   std::optional<std::string> mode;  // of -v, as written: "ro,z"; --mount has none
+  std::string sub_path;             // of image: a directory or file below its root; "": all of it
+  bool recursive_readonly = false;  // with readonly: all that is mounted below, too; mount_setattr(2)
+  std::vector<oci::IdMapping> uid_mappings, gid_mappings;  // of bind: an idmapped mount
+};
+
+// The user namespace of a pod. Every id of an image must be mapped; user_namespaces(7).
+struct UserNamespace {
+  std::vector<oci::IdMapping> uids, gids;
+  bool operator==(const UserNamespace&) const = default;
 };
 
 struct Resources {
@@ -42,8 +52,10 @@ struct Resources {
   std::optional<std::uint64_t> cpu_period;  // microseconds
   std::optional<std::uint64_t> cpu_shares;
   std::optional<std::string> cpuset_cpus, cpuset_mems;
-  std::optional<std::uint16_t> blkio_weight;  // 10..1000
-  std::optional<std::int64_t> pids_limit;     // -1: none
+  std::optional<std::uint16_t> blkio_weight;                     // 10..1000
+  std::optional<std::int64_t> pids_limit;                        // -1: none
+  std::vector<std::pair<std::string, std::uint64_t>> hugepages;  // page size ("2MB") -> bytes
+  std::map<std::string, std::string> unified;                    // files of cgroup v2, as they are
 };
 
 struct Ulimit {
@@ -95,6 +107,20 @@ struct ContainerConfig {
   std::uint32_t log_max_files = 3;
   std::string log_driver = "cri";  // "none": nothing is kept
   Resources resources;
+
+  // Of Kubernetes' pods. `pod`: the pod that this becomes a member of, which must be ready; it shares what
+  // the pod has (network, hostname, IPC unless ipc says otherwise), and never brings the pod back when that
+  // has ended. "": it founds a pod, or joins others' namespaces.
+  std::string pod;
+  std::map<std::string, std::string> annotations;
+  std::string attachment;  // what the face that made it keeps with it; the engine does not read it
+  std::string
+      cgroup_parent;     // of the pod that it founds: a cgroup, with systemd a slice; "": the engine's own
+  std::string log_path;  // the log is there, and nobody rotates it but its owner (reopen_log); "": ours
+  std::vector<std::string> cap_ambient;
+  std::optional<std::vector<std::string>> masked_paths, readonly_paths;  // nullopt: the default ones
+  bool strict_groups = false;                   // the groups given, and none that the image gives the user
+  std::optional<UserNamespace> user_namespace;  // of the pod that it founds; nullopt: the host's
 };
 
 enum class ContainerState { created, running, exited, removing };
@@ -129,8 +155,19 @@ struct ContainerInfo {
   std::string log_path, resolv_conf_path, hosts_path, hostname_path;
   std::string upper_path, work_path;  // of the overlay: what it wrote; "" of the built-in pause
   std::string stop_signal;            // effective
+  oci::User user;                     // of its last start
   int restart_count = 0;
   std::string cgroup;  // path below the hierarchies
+};
+
+// A pod that has an infra container, as the faces that know pods see it.
+struct PodInfo {
+  std::string id;
+  ContainerInfo infra;  // its name, owner, labels, annotations and attachment are the pod's
+  bool ready = false;   // the infra container runs
+  std::optional<network::Attachment> network;
+  std::vector<network::PortMapping> ports;  // with the chosen numbers
+  std::string cgroup;                       // of all of it, a path below the hierarchies; "" when not ready
 };
 
 struct ExecConfig {

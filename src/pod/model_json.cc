@@ -35,6 +35,17 @@ void fields(F& f, network::Attachment& v) {
   f("warnings", v.warnings);
 }
 template <class F>
+void fields(F& f, oci::IdMapping& v) {
+  f("container", v.container_id);
+  f("host", v.host_id);
+  f("size", v.size);
+}
+template <class F>
+void fields(F& f, UserNamespace& v) {
+  f("uids", v.uids);
+  f("gids", v.gids);
+}
+template <class F>
 void fields(F& f, VolumeMount& v) {
   f("kind", v.kind);
   f("source", v.source);
@@ -45,6 +56,10 @@ void fields(F& f, VolumeMount& v) {
   f("propagation", v.propagation);
   f("options", v.options);
   f("mode", v.mode);
+  f("sub_path", v.sub_path);
+  f("recursive_readonly", v.recursive_readonly);
+  f("uid_mappings", v.uid_mappings);
+  f("gid_mappings", v.gid_mappings);
 }
 template <class F>
 void fields(F& f, Resources& v) {
@@ -59,6 +74,8 @@ void fields(F& f, Resources& v) {
   f("cpuset_mems", v.cpuset_mems);
   f("blkio_weight", v.blkio_weight);
   f("pids_limit", v.pids_limit);
+  f("hugepages", v.hugepages);
+  f("unified", v.unified);
 }
 template <class F>
 void fields(F& f, Ulimit& v) {
@@ -123,6 +140,16 @@ void fields(F& f, ContainerConfig& v) {
   f("log_max_files", v.log_max_files);
   f("log_driver", v.log_driver);
   f("resources", v.resources);
+  f("pod", v.pod);
+  f("annotations", v.annotations);
+  f("attachment", v.attachment);
+  f("cgroup_parent", v.cgroup_parent);
+  f("log_path", v.log_path);
+  f("cap_ambient", v.cap_ambient);
+  f("masked_paths", v.masked_paths);
+  f("readonly_paths", v.readonly_paths);
+  f("strict_groups", v.strict_groups);
+  f("user_namespace", v.user_namespace);
 }
 template <class F>
 void fields(F& f, Resolved& v) {
