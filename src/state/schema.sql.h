@@ -84,6 +84,20 @@ CREATE TABLE network (
   key TEXT PRIMARY KEY,
   value TEXT NOT NULL
 );
+)sql",
+                                              R"sql(
+CREATE TABLE cni_attachments (   -- written before ADD, deleted after DEL: what DEL needs, whatever has changed meanwhile
+  pod TEXT NOT NULL,
+  interface TEXT NOT NULL,
+  network TEXT NOT NULL,
+  netns TEXT NOT NULL,           -- path of the pinned network namespace
+  configuration TEXT NOT NULL,   -- JSON: the network's, as it was used
+  arguments TEXT NOT NULL,       -- JSON: CNI_ARGS, pairs in their order
+  capabilities TEXT NOT NULL,    -- JSON: capability arguments
+  result TEXT NOT NULL DEFAULT '',  -- JSON: of ADD; '' until it has succeeded
+  created INTEGER NOT NULL,
+  PRIMARY KEY (pod, interface)
+);
 )sql"};
 
 }  // namespace fermata::state
