@@ -32,13 +32,20 @@ Result<void> make_name(const std::string& root, const std::string& directory) {
 
 }  // namespace
 
-Result<FileLock> lock_container(const std::string& directory, const std::string& id) {
+Result<FileLock> lock_container(const std::string& directory, const std::string& id,
+                                const std::function<Result<void>()>& before_waiting) {
   const std::string path = directory + "/" + kLockFile;
-  for (;;) {
-    auto lock = FileLock::acquire(path);
+  for (bool waits = false;;) {
+    auto lock =
+        waits ? FileLock::acquire(path).map([](FileLock held) { return std::optional(std::move(held)); })
+              : FileLock::try_acquire(path);
     if (!lock && lock.error().error_number() == ENOENT)
       return fail(ErrorKind::not_found, "container \"{}\" does not exist", id);
-    if (!lock || lock->is_of(path)) return lock;
+    if (!lock) return tl::unexpected(std::move(lock.error()));
+    if (*lock && (*lock)->is_of(path)) return std::move(**lock);
+    if (*lock) continue;
+    TRY(before_waiting());
+    waits = true;
   }
 }
 
@@ -77,7 +84,7 @@ Result<NewGroup> claim_group(const Options& engine, const oci::RuntimeSpec& spec
   TRY(const GroupPlace place, group_place(spec, record->id, engine.systemd_cgroup));
   record->cgroup = place.path;
   record->scope = place.unit;
-  TRY(const auto mounts, kernel::CgroupMounts::detect());
+  TRY(const auto mounts, kernel::CgroupMounts::of_host());
   TRY(vacate_group(mounts, place.path));
   // From here on `delete --force` finds what we have made, should we be killed.
   TRY(write_file(directory + "/" + kGroupFile, place.path + "\n" + place.unit, 0600));

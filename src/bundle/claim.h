@@ -1,6 +1,7 @@
 // What a container takes for itself before it exists, and gives back when it never does.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -13,8 +14,11 @@
 
 namespace fermata::bundle {
 
-// Waits until no other command works on the container. ErrorKind::not_found when its directory is gone then.
-Result<FileLock> lock_container(const std::string& directory, const std::string& id);
+// Waits until no other command works on the container, after `before_waiting` when there is one.
+// ErrorKind::not_found when its directory is gone then.
+Result<FileLock> lock_container(
+    const std::string& directory, const std::string& id,
+    const std::function<Result<void>()>& before_waiting = [] { return Result<void>(); });
 
 // Removes the container's directory, unless another took its place. `lock` is what lock_container gave.
 Result<void> remove_directory(const std::string& directory, const FileLock& lock);

@@ -109,6 +109,8 @@ class Creation {
     remember_steps(plan);
     record.root = spec_.root_path;
     record.program = spec_.process.args[0];
+    record.start_hooks = !spec_.hooks.start_container.empty() || !spec_.hooks.poststart.empty();
+    record.stop_hooks = !spec_.hooks.poststop.empty();
     record.created = now_ns();
     record.owner = ::geteuid() == 0 ? "root" : std::to_string(::geteuid());
 

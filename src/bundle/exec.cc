@@ -78,7 +78,7 @@ Result<Started> Runtime::exec(const std::string& id, const ExecOptions& options)
   reactions.listener = [&](UniqueFd listener) {
     return send_listener(spec.seccomp, container, spec.annotations, container.record.pid, listener.get());
   };
-  TRY(const auto mounts, kernel::CgroupMounts::detect());
+  TRY(const auto mounts, kernel::CgroupMounts::of_host());
   TRY(const std::string path, path_of_group(container.record, options.cgroup));
   auto child = launch_in_group(options_, plan, process.args, kernel::Cgroup::open(mounts, path), reactions);
   if (!child && child.error().error_number() == EBUSY && mounts.pure_v2()) {

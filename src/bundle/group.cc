@@ -93,7 +93,7 @@ Result<NewGroup> make_group(const kernel::CgroupMounts& mounts, const oci::Runti
 }
 
 Result<void> change_group(const Record& record, const oci::Resources& resources) {
-  TRY(const auto mounts, kernel::CgroupMounts::detect());
+  TRY(const auto mounts, kernel::CgroupMounts::of_host());
   TRY(const auto limits, runtime::limits_of(resources));
   if (!record.scope.empty()) {
     TRY(scope::Scopes * systemd, scope::load_scopes());

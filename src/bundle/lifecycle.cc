@@ -46,7 +46,7 @@ std::optional<std::string> name_of_process(const Record& record) {
 }
 
 Result<kernel::Cgroup> open_group(const Record& record) {
-  TRY(const auto mounts, kernel::CgroupMounts::detect());
+  TRY(const auto mounts, kernel::CgroupMounts::of_host());
   return kernel::Cgroup::open(mounts, record.cgroup);
 }
 
@@ -71,6 +71,14 @@ Result<UniqueFd> connect_for_start(const std::string& directory) {
     return fail(errno, "reach the container's process, which waits for its start");
   }
   return socket;
+}
+
+// For those who must not wait for a container that is still being made.
+Result<void> check_exists(const std::string& directory, const std::string& id) {
+  TRY(check_id(id));
+  if (::access((directory + "/" + kStateFile).c_str(), F_OK) == 0) return {};
+  if (errno != ENOENT) return fail(errno, "container '{}'", id);
+  return fail(ErrorKind::not_found, "container \"{}\" does not exist", id);
 }
 
 // What is left of the plan, at the numbers that init knows its operations by.
@@ -110,7 +118,7 @@ Result<std::vector<std::string>> end_remains(const std::string& directory, const
   std::vector<std::string> lines;
   for (const auto line : split(*place, '\n')) lines.emplace_back(line);
   lines.resize(2);
-  TRY(const auto mounts, kernel::CgroupMounts::detect());
+  TRY(const auto mounts, kernel::CgroupMounts::of_host());
   TRY(end_everything(kernel::Cgroup::open(mounts, lines[0]), id));
   return lines;
 }
@@ -118,7 +126,7 @@ Result<std::vector<std::string>> end_remains(const std::string& directory, const
 Result<void> remove_remains(const std::string& directory, const std::string& id, const FileLock& lock) {
   TRY(const auto place, end_remains(directory, id));
   if (!place.empty()) {
-    TRY(const auto mounts, kernel::CgroupMounts::detect());
+    TRY(const auto mounts, kernel::CgroupMounts::of_host());
     TRY(remove_group(kernel::Cgroup::open(mounts, place[0]), place[1]));
   }
   return remove_directory(directory, lock);
@@ -184,15 +192,18 @@ Result<std::vector<int>> Runtime::processes(const std::string& id) const {
 }
 
 Result<void> Runtime::start(const std::string& id) const {
-  TRY(Container container, find(id));
+  TRY(check_exists(directory_of(id), id));
   TRY(const FileLock lock, lock_container(directory_of(id), id));
-  TRY(container, find(id));
+  TRY(Container container, find(id));
   if (container.status == Status::stopped)
     return fail(ErrorKind::conflict, "cannot start a container that has stopped");
   if (container.status != Status::created)
     return fail(ErrorKind::conflict, "cannot start an already running container");
   const Record& record = container.record;
-  TRY(const oci::RuntimeSpec spec, this->spec(container));
+  oci::RuntimeSpec spec;
+  if (record.start_hooks) {
+    TRY(spec, this->spec(container));
+  }
   TRY(const auto group, open_group(record));
   if (auto ran = run_start_hooks(options_, spec, container); !ran) {
     TRY(end_everything(group, id));
@@ -200,8 +211,9 @@ Result<void> Runtime::start(const std::string& id) const {
   }
   TRY(const UniqueFd socket, connect_for_start(directory_of(id)));
   Reactions reactions;
-  reactions.listener = [&](UniqueFd listener) {
-    return send_listener(spec.seccomp, container, spec.annotations, record.pid, listener.get());
+  reactions.listener = [&](UniqueFd listener) -> Result<void> {
+    TRY(const oci::RuntimeSpec whole, this->spec(container));
+    return send_listener(whole.seccomp, container, whole.annotations, record.pid, listener.get());
   };
   const runtime::LaunchPlan plan = remaining_plan(record);
   TRY(Progress progress, follow(socket.get(), record.pid, plan, {record.program}, reactions));
@@ -210,6 +222,7 @@ Result<void> Runtime::start(const std::string& id) const {
   TRY(progress, follow(socket.get(), record.pid, plan, {record.program}, reactions));
   const std::string path = directory_of(id) + "/" + kStartSocket;
   if (::unlink(path.c_str()) != 0) return fail(errno, "remove '{}'", path);
+  if (spec.hooks.poststart.empty()) return {};
   container.status = Status::running;
   auto after =
       run_hooks(spec.hooks.poststart, "poststart",
@@ -248,12 +261,13 @@ Result<void> Runtime::kill(const std::string& id, int signal, bool all) const {
 }
 
 Result<void> Runtime::remove(const std::string& id, bool force) const {
-  TRY(check_id(id));
   const std::string directory = directory_of(id);
-  if (auto found = find(id); !found && !force) return tl::unexpected(std::move(found.error()));
-  // Whoever is creating or starting it fails then, and lets go of the lock.
-  if (force) TRY(end_remains(directory, id));
-  const auto lock = lock_container(directory, id);
+  if (auto exists = check_exists(directory, id); !exists && (!force || !check_id(id))) return exists;
+  const auto lock = lock_container(directory, id, [&]() -> Result<void> {
+    // Whoever is creating or starting it fails then, and lets go of the lock.
+    if (force) TRY(end_remains(directory, id));
+    return {};
+  });
   if (!lock && lock.error().kind() == ErrorKind::not_found && force) return {};
   if (!lock) return tl::unexpected(lock.error());
   const auto found = find(id);
@@ -272,6 +286,7 @@ Result<void> Runtime::remove(const std::string& id, bool force) const {
 
 // They cannot keep a container from being deleted; nor can the loss of its config.json.
 void Runtime::run_stop_hooks(const Container& container) const {
+  if (!container.record.stop_hooks) return;
   const auto spec = this->spec(container);
   if (!spec) return options_.warn(fmt::format("poststop hooks were not run: {}", spec.error().message()));
   Container stopped = container;

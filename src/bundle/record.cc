@@ -58,6 +58,8 @@ std::string format_record(const Record& record) {
                          {"cgroup", record.cgroup},
                          {"scope", record.scope},
                          {"program", record.program},
+                         {"startHooks", record.start_hooks},
+                         {"stopHooks", record.stop_hooks},
                          {"resctrl",
                           {{"path", record.resctrl.path},
                            {"made", record.resctrl.made},
@@ -86,6 +88,8 @@ Result<Record> parse_record(std::string_view text) {
     record.resctrl = {.path = resctrl.value("path", ""),
                       .made = resctrl.value("made", false),
                       .monitor_path = resctrl.value("monitor", "")};
+    record.start_hooks = document.value("startHooks", true);
+    record.stop_hooks = document.value("stopHooks", true);
     document.at("firstStep").get_to(record.first_step);
     document.at("steps").get_to(record.steps);
     if (kernel::Cgroup::is_path(record.cgroup)) return record;

@@ -28,12 +28,14 @@ struct Record {
   std::string bundle;  // absolute
   std::string root;    // the root file system's directory, absolute
   int pid = 0;
-  std::int64_t pid_start = 0;    // base/process.h
-  std::int64_t created = 0;      // ns since 1970
-  std::string owner;             // who created it
-  std::string cgroup;            // below every hierarchy
-  std::string scope;             // of systemd, "": the group was made without it
-  std::string program;           // args[0], for messages
+  std::int64_t pid_start = 0;  // base/process.h
+  std::int64_t created = 0;    // ns since 1970
+  std::string owner;           // who created it
+  std::string cgroup;          // below every hierarchy
+  std::string scope;           // of systemd, "": the group was made without it
+  std::string program;         // args[0], for messages
+  // Whether `start` and `delete` have hooks to run: without any they need not read config.json.
+  bool start_hooks = true, stop_hooks = true;
   kernel::ResctrlGroup resctrl;  // "" as its paths: none
   // What is still to be done when it is started, from the plan's operation `first_step` on: init::Op and
   // description.

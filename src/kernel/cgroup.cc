@@ -77,11 +77,13 @@ bool enable_controllers(const std::string& directory) {
   });
 }
 
-// A v1 cpuset is born empty, and admits nobody until it has both. cgroup.clone_children may have filled it.
-Result<void> inherit_cpuset(const std::string& directory) {
+// A v1 cpuset is born empty, and admits nobody until it has both. One that was `found` may have got them.
+Result<void> inherit_cpuset(const std::string& directory, bool found) {
   for (const char* file : {"/cpuset.cpus", "/cpuset.mems"}) {
-    TRY(const std::string own, read_file(directory + file));
-    if (!trim(own).empty()) continue;
+    if (found) {
+      TRY(const std::string own, read_file(directory + file));
+      if (!trim(own).empty()) continue;
+    }
     TRY(const std::string inherited, read_file(parent_of(directory) + file));
     TRY(write_kernel_file(directory + file, trim(inherited)));
   }
@@ -93,15 +95,18 @@ enum class Kind { v1, v1_cpuset, v2 };
 // mkdir -p below a hierarchy's root. The parent is prepared before the child is made, so a group that exists
 // is complete even when we were killed in between; a cpuset is the exception, filled after.
 Result<void> make_group(const std::string& root, const std::string& directory, Kind kind) {
+  bool found = false;
   // Another command may be removing an empty parent at this moment.
   for (int tries = 0;; ++tries) {
     if (directory == root) return fail(ENOENT, "cgroup hierarchy '{}'", root);
     if (kind == Kind::v2) enable_controllers(parent_of(directory));
-    if (::mkdir(directory.c_str(), 0755) == 0 || errno == EEXIST) break;
+    if (::mkdir(directory.c_str(), 0755) == 0) break;
+    found = errno == EEXIST;
+    if (found) break;
     if (errno != ENOENT || tries == 10) return fail(errno, "make cgroup '{}'", directory);
     TRY(make_group(root, parent_of(directory), kind));
   }
-  if (kind == Kind::v1_cpuset) TRY(inherit_cpuset(directory));
+  if (kind == Kind::v1_cpuset) TRY(inherit_cpuset(directory, found));
   return {};
 }
 

@@ -23,6 +23,7 @@ constexpr std::array<ThrottleKind, 4> kThrottles = {
 
 // Only with the BFQ scheduler does a v1 kernel since 5.0 know weights, in files of another name.
 Result<void> set_weights_v1(const std::string& directory, const CgroupLimits& limits) {
+  if (!limits.block_weight && !limits.block_leaf_weight && limits.block_weights.empty()) return {};
   const bool plain = has_file(directory, "blkio.weight") || !has_file(directory, "blkio.bfq.weight");
   const char* file = plain ? "blkio.weight" : "blkio.bfq.weight";
   const char* device_file = plain ? "blkio.weight_device" : "blkio.bfq.weight_device";
@@ -42,6 +43,7 @@ Result<void> set_weights_v1(const std::string& directory, const CgroupLimits& li
 // BFQ takes v1's range as it is; io.weight belongs to the cost model, which is the other scheduler of
 // weights.
 Result<void> set_weights_v2(const std::string& directory, const CgroupLimits& limits) {
+  if (!limits.block_weight && !limits.block_leaf_weight && limits.block_weights.empty()) return {};
   const bool bfq = has_file(directory, "io.bfq.weight");
   const char* file = bfq ? "io.bfq.weight" : "io.weight";
   const auto number = [&](std::uint16_t weight) { return bfq ? weight : io_weight(weight); };

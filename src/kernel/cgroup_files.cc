@@ -1,5 +1,6 @@
 #include "kernel/cgroup_files.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -24,6 +25,23 @@ Result<void> set_limit(const std::string& directory, std::string_view file, cons
                 "set {} to '{}' in '{}': the kernel or its delegation does not offer it", file, value,
                 directory);
   return written;
+}
+
+Result<LimitFile> LimitFile::open(const std::string& directory, std::string_view file) {
+  std::string path = fmt::format("{}/{}", directory, file);
+  auto fd = open_file(path, O_WRONLY);
+  if (!fd && fd.error().error_number() == ENOENT)
+    return fail(ErrorKind::unsupported, "set {} in '{}': the kernel or its delegation does not offer it",
+                file, directory);
+  if (!fd) return tl::unexpected(std::move(fd.error()));
+  return LimitFile(std::move(*fd), std::move(path));
+}
+
+Result<void> LimitFile::set(const std::string& value) const {
+  // At the start each time: such a file in a test's directory is an ordinary one.
+  if (::pwrite(fd_.get(), value.data(), value.size(), 0) < 0)
+    return fail(errno, "write '{}' to '{}'", value, path_);
+  return {};
 }
 
 Result<void> set_together(const std::string& directory, std::vector<Setting> settings) {

@@ -6,8 +6,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/core/unique_fd.h"
 #include "base/error.h"
 
 namespace fermata::kernel {
@@ -15,6 +17,18 @@ namespace fermata::kernel {
 bool has_file(const std::string& directory, std::string_view file);
 // Writes; a file or controller that is absent is ErrorKind::unsupported, with its name and the value.
 Result<void> set_limit(const std::string& directory, std::string_view file, const std::string& value);
+
+// The same file for many values.
+class LimitFile {
+ public:
+  static Result<LimitFile> open(const std::string& directory, std::string_view file);
+  Result<void> set(const std::string& value) const;
+
+ private:
+  LimitFile(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  UniqueFd fd_;
+  std::string path_;
+};
 
 struct Setting {
   std::string file, value;

@@ -28,8 +28,10 @@ Result<void> refuse_on_v2(std::string_view what, std::string_view value) {
 }
 
 // The kernel would enforce such a limit by killing.
-Result<void> check_usage(const CgroupLimits& limits, std::optional<std::uint64_t> usage) {
-  if (!limits.check_before_update || !usage) return {};
+Result<void> check_usage(const CgroupLimits& limits, const Cgroup& group) {
+  if (!limits.check_before_update) return {};
+  const auto usage = group.memory_current();
+  if (!usage) return {};
   for (const auto& limit : {limits.memory_max, limits.memory_swap_max})
     if (limit && *limit <= *usage)
       return fail(ErrorKind::invalid_argument, "memory limit {}: {} bytes are in use already", *limit,
@@ -157,6 +159,15 @@ Result<void> set_realtime(const std::string& directory, const CgroupLimits& limi
   return set_together(directory, std::move(settings));
 }
 
+// Rules are many, and each takes a write(2) of its own.
+Result<void> set_devices_v1(const std::string& directory, const std::vector<DeviceRule>& rules) {
+  TRY(const LimitFile allow, LimitFile::open(directory, "devices.allow"));
+  TRY(const LimitFile deny, LimitFile::open(directory, "devices.deny"));
+  for (const DeviceRule& rule : rules)
+    for (const std::string& line : format_device_rule(rule)) TRY((rule.allow ? allow : deny).set(line));
+  return {};
+}
+
 }  // namespace
 
 std::uint64_t weight_of_shares(std::uint64_t shares) {
@@ -169,7 +180,7 @@ std::uint64_t weight_of_shares(std::uint64_t shares) {
 }
 
 Result<void> Cgroup::apply_memory(const CgroupLimits& limits) const {
-  TRY(check_usage(limits, memory_current()));
+  TRY(check_usage(limits, *this));
   const std::string directory = directory_of("memory");
   return is_v1("memory") ? set_memory_v1(directory, limits) : set_memory_v2(directory, limits);
 }
@@ -202,13 +213,7 @@ Result<void> Cgroup::apply_unified(const CgroupLimits& limits) const {
 
 Result<void> Cgroup::apply_devices(const CgroupLimits& limits) const {
   if (limits.devices.empty()) return {};
-  if (is_v1("devices")) {
-    const std::string directory = directory_of("devices");
-    for (const auto& rule : limits.devices)
-      for (const auto& line : format_device_rule(rule))
-        TRY(set_limit(directory, rule.allow ? "devices.allow" : "devices.deny", line));
-    return {};
-  }
+  if (is_v1("devices")) return set_devices_v1(directory_of("devices"), limits.devices);
   const std::string directory = unified_directory();
   if (directory.empty())
     return fail(ErrorKind::unsupported, "device rules: the host has no device controller");

@@ -56,4 +56,9 @@ Result<CgroupMounts> CgroupMounts::detect() {
   return mounts;
 }
 
+Result<CgroupMounts> CgroupMounts::of_host() {
+  static const Result<CgroupMounts> found = detect();
+  return found;
+}
+
 }  // namespace fermata::kernel

@@ -121,7 +121,7 @@ Result<void> Opener::root() {
 Result<void> Opener::mounts() {
   for (oci::Mount& each : spec_.mounts) each.destination = destination_of(each.destination);
   if (has_cgroup_mount(spec_.mounts)) {
-    TRY(const auto host, kernel::CgroupMounts::detect());
+    TRY(const auto host, kernel::CgroupMounts::of_host());
     const bool own_view =
         std::any_of(spec_.namespaces.begin(), spec_.namespaces.end(),
                     [](const oci::Namespace& one) { return one.type == oci::Namespace::Type::cgroup; });

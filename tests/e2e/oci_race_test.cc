@@ -141,7 +141,9 @@ TEST_F(OciRace, DamagedStatesHarmNobodyElse) {
 }
 
 TEST_F(OciRace, ALostConfigurationKeepsNothing) {
-  start("c", config({"sleep", "1000"}));
+  json hooked = config({"sleep", "1000"});
+  hooked["hooks"]["poststop"] = json::array({{{"path", "/bin/true"}}});
+  start("c", hooked);
   std::filesystem::remove(path("state/" + id("c") + "/config.json"));
   must({"kill", id("c"), "KILL"});
   const Outcome deleted = oci({"delete", "--force", id("c")});
