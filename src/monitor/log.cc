@@ -37,8 +37,10 @@ void file_name(char* out, std::uint32_t number) {
 }
 
 int open_current(Log& log, int flags) {
+  // A log that is not ours to rotate may be a link to where its owner wants it.
+  const int follow = log.limit == 0 ? 0 : O_NOFOLLOW;
   const int fd =
-      ::openat(log.directory, kLogFile, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0640);
+      ::openat(log.directory, kLogFile, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | follow | flags, 0640);
   if (fd < 0) return errno;
   struct stat info = {};
   if (::fstat(fd, &info) != 0) info.st_size = 0;

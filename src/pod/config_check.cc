@@ -60,12 +60,18 @@ Result<void> check_joined_network(const ContainerConfig& config) {
 }
 
 Result<void> check_namespaces(const ContainerConfig& config) {
-  TRY(check_kind(config.net, "network", {"", "bridge", "default", "none", "host", "container"}));
+  TRY(check_kind(config.net, "network", {"", "bridge", "default", "none", "host", "cni", "container"}));
   TRY(check_kind(config.ipc, "IPC", {"", "private", "shareable", "host", "none", "container"}));
   TRY(check_kind(config.pid, "PID", {"", "private", "host", "container"}));
   TRY(check_kind(config.uts, "UTS", {"", "private", "host"}));
   TRY(check_kind(config.cgroupns, "cgroup namespace", {"", "private", "host"}));
   if (config.net.kind == "container") TRY(check_joined_network(config));
+  if (!config.cgroup_parent.empty() && config.net.kind == "container")
+    return fail(
+        ErrorKind::invalid_argument,
+        "conflicting options: a cgroup parent and the network mode (set it on '{}', the founder of the "
+        "pod)",
+        config.net.target);
   if (config.uts.kind == "host" && !config.hostname.empty())
     return fail(ErrorKind::invalid_argument, "conflicting options: hostname and the UTS mode");
   if (config.hostname.size() > kMaximumHostname)
@@ -174,6 +180,7 @@ Result<void> check_config(const ContainerConfig& config) {
                 config.log_driver);
   TRY(check_namespaces(config));
   TRY(check_mounts(config));
+  if (config.pod.empty()) TRY(check_least_memory(config.resources));
   TRY(check_resources(config.resources));
   TRY(check_network_options(config));
   return check_process(config);

@@ -121,7 +121,9 @@ Result<Security> parse_security(const std::vector<std::string>& options) {
       security.seccomp_profile = value;
     } else if (key == "systempaths" && value == "unconfined") {
       security.paths_unconfined = true;
-    } else if ((key == "apparmor" && value == "unconfined") || (key == "label" && value == "disable")) {
+    } else if (key == "apparmor" && !value.empty()) {
+      if (value != "unconfined") security.apparmor_profile = value;
+    } else if (key == "label" && value == "disable") {
       continue;  // what is not applied here is off already
     } else {
       return fail(ErrorKind::invalid_argument, "invalid --security-opt: \"{}\"", option);
@@ -154,9 +156,22 @@ Result<DeviceRequest> parse_device(std::string_view text) {
 }
 
 Result<std::vector<std::string>> container_capabilities(const ContainerConfig& config) {
+  std::vector<std::string> add = config.cap_add;
+  add.insert(add.end(), config.cap_ambient.begin(), config.cap_ambient.end());
   return runtime::adjust_capabilities(
-      config.privileged ? runtime::all_capabilities() : runtime::default_capabilities(), config.cap_add,
+      config.privileged ? runtime::all_capabilities() : runtime::default_capabilities(), add,
       config.cap_drop);
+}
+
+Result<oci::Capabilities> container_sets(const ContainerConfig& config) {
+  TRY(const auto all, container_capabilities(config));
+  // Neither inheritable nor ambient unless asked for: a program without file capabilities must not gain any
+  // (CVE-2022-24769). What is to be ambient has to be inheritable, capabilities(7).
+  oci::Capabilities sets{.bounding = all, .effective = all, .permitted = all};
+  if (config.cap_ambient.empty()) return sets;
+  TRY(sets.ambient, runtime::adjust_capabilities({}, config.cap_ambient, {}));
+  sets.inheritable = sets.ambient;
+  return sets;
 }
 
 void drop_covered_mounts(std::vector<oci::Mount>& mounts, const std::vector<VolumeMount>& users) {
@@ -178,14 +193,12 @@ Result<oci::RuntimeSpec> make_spec(const SpecInput& input) {
   spec.process.args = input.resolved.args;
   spec.process.env = input.env;
   spec.process.cwd = input.resolved.working_dir;
-  TRY(const auto capabilities, container_capabilities(config));
-  // Neither inheritable nor ambient: a program without file capabilities must not gain any (CVE-2022-24769).
-  spec.process.capabilities = {
-      .bounding = capabilities, .effective = capabilities, .permitted = capabilities};
+  TRY(spec.process.capabilities, container_sets(config));
   for (const Ulimit& ulimit : config.ulimits)
     spec.process.rlimits.push_back({rlimit_type(ulimit.name), ulimit.soft, ulimit.hard});
   TRY(const Security security, parse_security(config.security_opt));
   spec.process.no_new_privileges = security.no_new_privileges;
+  spec.process.apparmor_profile = security.apparmor_profile;
   spec.process.oom_score_adj = config.oom_score_adj;
   spec.root_readonly = config.readonly_root;
   // The founder's net.* were set with the network (sandbox.cc); who joins one must not change it.
@@ -199,8 +212,8 @@ Result<oci::RuntimeSpec> make_spec(const SpecInput& input) {
   if (!has_mount(config, "/dev"))
     spec.devices.insert(spec.devices.end(), input.devices.begin(), input.devices.end());
   if (!config.privileged && !security.paths_unconfined) {
-    spec.masked_paths = runtime::masked_paths();
-    spec.readonly_paths = runtime::readonly_paths();
+    spec.masked_paths = config.masked_paths.value_or(runtime::masked_paths());
+    spec.readonly_paths = config.readonly_paths.value_or(runtime::readonly_paths());
   }
   return spec;
 }

@@ -32,6 +32,7 @@ struct Security {
   bool seccomp_unconfined = false;
   bool paths_unconfined = false;  // nothing masked nor read-only
   std::string seccomp_profile;    // JSON, "" for the default one
+  std::string apparmor_profile;   // "": none is asked for
 };
 Result<Security> parse_security(const std::vector<std::string>& options);
 
@@ -43,6 +44,7 @@ Result<DeviceRequest> parse_device(std::string_view text);
 
 // The sets of the container's processes, by name.
 Result<std::vector<std::string>> container_capabilities(const ContainerConfig& config);
+Result<oci::Capabilities> container_sets(const ContainerConfig& config);
 
 struct SpecInput {
   const ContainerConfig& config;

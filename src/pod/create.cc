@@ -6,6 +6,7 @@
 
 #include "base/id.h"
 #include "base/text.h"
+#include "kernel/security_modules.h"
 #include "oci/image_config.h"
 #include "oci/reference.h"
 #include "pod/config_check.h"
@@ -15,6 +16,7 @@
 #include "pod/names.h"
 #include "pod/sharing.h"
 #include "pod/volumes.h"
+#include "runtime/sysctls.h"
 
 namespace fermata::pod {
 namespace {
@@ -23,6 +25,12 @@ constexpr int kNameAttempts = 20;
 
 Result<void> check_machine(const ContainerConfig& config) {
   TRY(check_machine_resources(config.resources));
+  TRY(const Security security, parse_security(config.security_opt));
+  if (!security.apparmor_profile.empty() && !kernel::apparmor_enabled())
+    return fail(ErrorKind::unsupported,
+                "AppArmor profile '{}': AppArmor is not enabled on this host: leave the profile out, or say "
+                "unconfined",
+                security.apparmor_profile);
   return check_bind_sources(config.mounts);
 }
 
@@ -42,6 +50,13 @@ std::string host_name() {
   utsname name = {};
   ::uname(&name);
   return name.nodename;
+}
+
+// "/kubepods/besteffort/" is a path below the hierarchies.
+std::string trim_slashes(std::string_view path) {
+  while (path.starts_with('/')) path.remove_prefix(1);
+  while (path.ends_with('/')) path.remove_suffix(1);
+  return std::string(path);
 }
 
 // The pod of a container that joins nobody's network.
@@ -74,8 +89,27 @@ PodRow found_pod(const ContainerRow& container, bool infra) {
   if (config.shm_size) made.shm_size = *config.shm_size;
   for (const auto& [name, value] : config.sysctls)
     if (name.starts_with("net.")) made.net_sysctls[name] = value;
+  // The built-in pause has no /proc to set them by, and the namespace is the pod's.
+  if (container.runtime.resolved.pause && made.ipc == "pod")
+    for (const auto& [name, value] : config.sysctls)
+      if (runtime::namespace_of_sysctl(name) == oci::Namespace::Type::ipc) made.ipc_sysctls[name] = value;
+  made.cgroup_parent = trim_slashes(config.cgroup_parent);
   if (infra) made.infra = container.id;
   return pod;
+}
+
+// A member of a pod has what the pod's infra container has.
+Result<void> enter_pod(Store& store, ContainerConfig& config, const std::string& owner) {
+  if (config.pod.empty()) return {};
+  TRY(const PodRow pod, store.find_pod(config.pod, owner));
+  config.pod = pod.id;
+  if (!pod.ready || pod.config.infra.empty())
+    return fail(ErrorKind::conflict, "pod '{}' is not ready: its infra container has ended", pod.name);
+  const NamespaceMode infra = {.kind = "container", .target = pod.config.infra};
+  config.net = infra;
+  if (config.ipc.kind.empty()) config.ipc = pod.config.ipc == "pod" ? infra : NamespaceMode{.kind = "host"};
+  if (config.pid.kind == "pod") config.pid = infra;
+  return {};
 }
 
 bool is_infra_image(const ContainerConfig& config, const image::Image& image) {
@@ -147,13 +181,28 @@ void add_warnings(ContainerRow& container, const oci::ImageConfig& image) {
     warnings.emplace_back("Published ports are discarded when using network mode none");
 }
 
+// An image that is a volume stays the one it is now, whatever its name comes to mean.
+Result<void> resolve_image_mounts(const image::Images& images, ContainerConfig& config) {
+  for (VolumeMount& mount : config.mounts) {
+    if (mount.kind != VolumeMount::Kind::image) continue;
+    TRY(const auto image, images.find(mount.source));
+    if (!image || image->builtin_pause)
+      return fail(ErrorKind::not_found, "No such image: {} (to be mounted at '{}')", mount.source,
+                  mount.destination);
+    mount.source = image->id;
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<std::string> Engine::Impl::create(ContainerConfig config) {
+Result<std::string> Engine::Impl::create(ContainerConfig config, bool unasked) {
+  TRY(enter_pod(store(), config, options_.see_all_owners ? "" : options_.owner));
   if (config.net.kind.empty() || config.net.kind == "default") config.net.kind = "bridge";
   TRY(check_config(config));
   TRY(check_machine(config));
   TRY(container_capabilities(config));
+  TRY(resolve_image_mounts(*images_, config));
   TRY(const auto image, images_->find(config.image));
   if (!image) return fail(ErrorKind::not_found, "No such image: {}", config.image);
   ContainerRow container{
@@ -180,7 +229,8 @@ Result<std::string> Engine::Impl::create(ContainerConfig config) {
     TRY(store().pod(joined->id));
     container.pod = joined->id;
   } else {
-    const PodRow pod = found_pod(container, infra);
+    PodRow pod = found_pod(container, infra);
+    pod.config.infra_made = unasked;
     TRY(store().insert(pod));
     container.pod = pod.id;
   }

@@ -86,6 +86,10 @@ Result<ContainerRow> Engine::Impl::find(const std::string& reference) {
   return store().find(reference, options_.see_all_owners ? "" : options_.owner);
 }
 
+Result<PodRow> Engine::Impl::find_pod(const std::string& reference) {
+  return store().find_pod(reference, options_.see_all_owners ? "" : options_.owner);
+}
+
 Result<network::Network*> Engine::Impl::network() {
   if (!network_) {
     TRY(auto opened,
@@ -125,6 +129,11 @@ Result<void> Engine::Impl::kill_group(const std::string& path) {
   const auto group = kernel::Cgroup::open(*mounts, path);
   if (!group.exists()) return {};
   return group.kill_all();
+}
+
+Result<void> Session::kill() const {
+  if (!killer_) return fail(ErrorKind::unsupported, "this command has no control group of its own");
+  return killer_();
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -181,9 +190,24 @@ Result<void> Engine::logs(const std::string& container, const LogOptions& option
 Result<EngineInfo> Engine::info() { return impl_->info(); }
 Result<std::vector<std::pair<std::string, std::string>>> Engine::images_in_use() {
   TRY(auto used, impl_->store().images_in_use());
+  TRY(const auto containers, impl_->store().containers(""));
+  for (const ContainerRow& container : containers)
+    for (const VolumeMount& mount : container.config.mounts)
+      if (mount.kind == VolumeMount::Kind::image) used.emplace_back(mount.source, container.id);
   for (auto& [image, container] : used) container = container.substr(0, 12);
   return used;
 }
+Result<std::string> Engine::run_pod(ContainerConfig infra) { return impl_->run_pod(std::move(infra)); }
+Result<void> Engine::stop_pod(const std::string& pod) { return impl_->stop_pod(pod); }
+Result<void> Engine::remove_pod(const std::string& pod) { return impl_->remove_pod(pod); }
+Result<PodInfo> Engine::inspect_pod(const std::string& pod) { return impl_->inspect_pod(pod); }
+Result<std::vector<PodInfo>> Engine::list_pods() { return impl_->list_pods(); }
+Result<std::vector<ContainerInfo>> Engine::members(const std::string& pod) { return impl_->members(pod); }
+Result<void> Engine::attach_data(const std::string& container, const std::string& attachment) {
+  return impl_->attach_data(container, attachment);
+}
+Result<ContainerStats> Engine::pod_stats(const std::string& pod) { return impl_->pod_stats(pod); }
+Result<void> Engine::reopen_log(const std::string& container) { return impl_->reopen_log(container); }
 Result<void> Engine::handle_event(const std::string& pod) { return impl_->handle_event(pod); }
 
 }  // namespace fermata::pod

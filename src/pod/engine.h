@@ -48,6 +48,13 @@ class Session {
   virtual Result<void> write_stdin(std::string_view data) = 0;
   virtual Result<void> close_stdin() = 0;
   virtual Result<void> resize(std::uint32_t rows, std::uint32_t columns) = 0;
+  // Of an exec: ends the command and all that it has started; `ended` follows as for any other end.
+  // ErrorKind::unsupported: it has no group of its own.
+  Result<void> kill() const;
+  void set_killer(std::function<Result<void>()> killer) { killer_ = std::move(killer); }
+
+ private:
+  std::function<Result<void>()> killer_;
 };
 
 struct StreamSelection {
@@ -157,6 +164,10 @@ class Engine {
   // By id, name or unique id prefix.
   Result<PodInfo> inspect_pod(const std::string& pod);
   Result<std::vector<PodInfo>> list_pods();
+  // Its containers but the infra container, newest first.
+  Result<std::vector<ContainerInfo>> members(const std::string& pod);
+  // Replaces ContainerConfig::attachment.
+  Result<void> attach_data(const std::string& container, const std::string& attachment);
   // Of a pod's group, all its containers together, and of its network.
   Result<ContainerStats> pod_stats(const std::string& pod);
   // Its log file is opened anew by its name: whoever rotates it has moved it away. ErrorKind::conflict: it

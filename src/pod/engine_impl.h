@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "base/file_lock.h"
 #include "image/images.h"
 #include "kernel/cgroup.h"
 #include "network/network.h"
 #include "pod/engine.h"
-#include "base/file_lock.h"
 #include "pod/monitor_client.h"
 #include "pod/store.h"
 
@@ -46,7 +46,8 @@ class Engine::Impl {
   static Result<std::unique_ptr<Impl>> open(EngineOptions options);
 
   // create.cc
-  Result<std::string> create(ContainerConfig config);
+  // `unasked`: as the infra container of a pod that was asked for, not of itself.
+  Result<std::string> create(ContainerConfig config, bool unasked = false);
   // start.cc
   // `rebuild`: also when the container whose network it joins does not run.
   StartResult start(const std::string& reference, const StreamSelection& streams, bool rebuild = false);
@@ -69,6 +70,7 @@ class Engine::Impl {
   Result<std::string> update_locked(ContainerRow& container, const Resources& changes);
   // stats.cc
   Result<ContainerStats> stats(const std::string& reference);
+  Result<ContainerStats> pod_stats(const std::string& reference);
   // restart.cc
   Result<void> restart(const std::string& reference, std::optional<int> timeout, const std::string& signal);
   // A restart of a --rm container is over, or its process is gone: what does not run now is removed.
@@ -81,6 +83,17 @@ class Engine::Impl {
   // query.cc
   Result<ContainerInfo> inspect(const std::string& reference);
   Result<std::vector<ContainerInfo>> list(const ContainerFilter& filter);
+  Result<PodInfo> inspect_pod(const std::string& reference);
+  Result<std::vector<PodInfo>> list_pods();
+  Result<std::vector<ContainerInfo>> members(const std::string& pod);
+  // pods.cc
+  Result<std::string> run_pod(ContainerConfig infra);
+  Result<void> stop_pod(const std::string& reference);
+  Result<void> remove_pod(const std::string& reference);
+  Result<void> reopen_log(const std::string& reference);
+  Result<void> attach_data(const std::string& reference, const std::string& attachment);
+  // Of a run_pod() that was killed: nobody knows of the pod.
+  Result<void> undo_run(const Intent& intent);
   // logs.cc
   Result<void> logs(const std::string& reference, const LogOptions& options,
                     const std::function<bool(int, std::string_view)>& line);
@@ -98,6 +111,7 @@ class Engine::Impl {
 
   // engine.cc
   Result<ContainerRow> find(const std::string& reference);
+  Result<PodRow> find_pod(const std::string& reference);
   Result<network::Network*> network();
   Result<const kernel::CgroupMounts*> cgroup_mounts();
   Result<FileLock> lock_pod(const std::string& pod);

@@ -3,8 +3,9 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "pod/engine_impl.h"
 #include "base/file_lock.h"
+#include "pod/engine_impl.h"
+#include "pod/event_feed.h"
 
 namespace fermata::pod {
 namespace {
@@ -30,7 +31,9 @@ Result<bool> outwait(network::Network& net) {
 // The pod may be gone already: another command was quicker. Then only the common groups are left to look at,
 // which this process itself has kept busy until now.
 Result<void> Engine::Impl::handle_event(const std::string& pod) {
-  TRY(settle(pod));
+  const auto settled = settle(pod);
+  announce(options_.run_root, pod);
+  TRY(settled);
   const auto row = store().pod(pod);
   if (row && row->ready) return {};
   // One process waits, however many pods end one after the other.

@@ -54,8 +54,7 @@ Result<oci::Process> exec_process(const ContainerRow& container, const ExecConfi
   }
   ContainerConfig rights = container.config;
   rights.privileged = rights.privileged || config.privileged;
-  TRY(const auto capabilities, container_capabilities(rights));
-  process.capabilities = {.bounding = capabilities, .effective = capabilities, .permitted = capabilities};
+  TRY(process.capabilities, container_sets(rights));
   for (const Ulimit& ulimit : container.config.ulimits)
     process.rlimits.push_back({rlimit_type(ulimit.name), ulimit.soft, ulimit.hard});
   TRY(const Security security, parse_security(container.config.security_opt));
@@ -173,8 +172,17 @@ SessionResult Engine::Impl::exec(const std::string& reference, const ExecConfig&
   for (bool supervised = true;; supervised = false) {
     auto prepared = prepare(*this, *container, config, streams, supervised);
     if (!prepared) return failure(std::move(prepared.error()), kEngineFailed);
+    const std::string id = prepared->request.id;
     auto session =
         launch_process(prepared->live, prepared->plan, config.command, std::move(prepared->request), streams);
+    if (session && *session && prepared->group)
+      (*session)->set_killer([directory = run_directory(container->pod), id]() -> Result<void> {
+        TRY(auto client, MonitorClient::connect(directory));
+        if (!client) return {};
+        auto killed = client->kill_group(id);
+        if (!killed && killed.error().error_number() == ESRCH) return {};  // it has ended by itself
+        return killed;
+      });
     if (session) return session;
     if (prepared->group) prepared->group->remove();
     // A pod that was made by an engine of before supervisors.

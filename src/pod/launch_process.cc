@@ -46,6 +46,10 @@ SessionResult launch_process(LivePod& live, const runtime::LaunchPlan& plan,
   request.plan = plan.bytes;
   request.slots = plan.slots;
   request.pid_namespace = plan.pid_namespace;
+  request.user_namespace = plan.user_namespace;
+  request.joined_namespaces = plan.joined_namespaces;
+  request.limits = plan.limits;
+  request.oom_score_adj = plan.oom_score_adj;
   if (plan.new_pid_namespace) request.flags |= monitor::kNewPid;
   auto launched = live.client.launch(request, streams);
   if (!launched) return failure(std::move(launched.error()));
@@ -65,9 +69,10 @@ SessionResult Launcher::launch(const StreamSelection& streams) {
   if (pod_.config.infra == container_.id) request.flags |= monitor::kInfra;
   // What outlives the first process in a PID namespace that is not its own has to be killed then (settle.cc).
   const bool shares_pid = config.pid.kind == "container" || config.pid.kind == "host";
-  if (config.auto_remove || shares_pid) request.flags |= monitor::kNotifyExit;
+  // Of a pod's member its owner wants to hear, too.
+  if (config.auto_remove || shares_pid || !config.pod.empty()) request.flags |= monitor::kNotifyExit;
   request.log_enabled = config.log_driver != "none";
-  request.log_size = config.log_max_size;
+  request.log_size = config.log_path.empty() ? config.log_max_size : 0;
   request.log_files = config.log_max_files == 0 ? 1 : config.log_max_files;
   request.init_program = init_program_.get();
   request.directory = directory_.get();

@@ -115,7 +115,18 @@ Result<void> Launcher::resolve_process() {
     passwd = passwd_file.value_or("");
     group = group_file.value_or("");
   }
-  TRY(const auto user, runtime::resolve_user(container_.runtime.resolved.user, passwd, group, config.groups));
+  // "Strict": what the image's group file says of the user does not count.
+  if (config.strict_groups) group.clear();
+  const std::string& wanted = container_.runtime.resolved.user;
+  TRY(auto user, runtime::resolve_user(wanted, passwd, group, config.groups));
+  if (!config.pod.empty()) {
+    // Kubernetes' "Merge": the user's groups count although a group was given; docker's --user has another
+    // rule.
+    TRY(const auto alone, runtime::resolve_user(wanted.substr(0, wanted.find(':')), passwd, group, {}));
+    auto& gids = user.user.additional_gids;
+    for (const std::uint32_t gid : alone.user.additional_gids)
+      if (std::find(gids.begin(), gids.end(), gid) == gids.end()) gids.push_back(gid);
+  }
   container_.runtime.user = user.user;
   container_.runtime.env =
       process_env(container_.runtime.resolved.env, pod_.config.hostname, user.home, config.terminal);
@@ -130,6 +141,18 @@ Result<UniqueFd> Launcher::open_image_root() {
   const auto& names = container_.runtime.resolved.layers;
   return open_merged_layers(engine_.images().layers_directory(), {names.rbegin(), names.rend()},
                             engine_.options().run_root + "/rootfs");
+}
+
+Result<UniqueFd> Launcher::clone_image(const VolumeMount& mount) {
+  TRY(const auto image, engine_.images().by_id(mount.source));
+  if (image.layers.empty()) return fail(ErrorKind::not_found, "image {} has no layers", mount.source);
+  const std::string mount_point = engine_.options().run_root + "/rootfs";
+  TRY(make_directories(mount_point, 0700));
+  auto tree = clone_merged_layers(engine_.images().layers_directory(),
+                                  {image.layers.rbegin(), image.layers.rend()}, mount_point, mount.sub_path);
+  if (!tree)
+    return fail_with(std::move(tree.error()), fmt::format("mount the image at '{}'", mount.destination));
+  return tree;
 }
 
 Result<void> Launcher::open_root(oci::RuntimeSpec& spec) {
@@ -223,8 +246,9 @@ Result<void> Launcher::add_namespaces(oci::RuntimeSpec& spec) {
 
 Result<void> Launcher::add_mounts(oci::RuntimeSpec& spec) {
   const Resolved& resolved = container_.runtime.resolved;
-  TRY(auto prepared,
-      prepare_mounts(engine_.options().root, resolved.mounts, [this] { return open_image_root(); }));
+  TRY(auto prepared, prepare_mounts(
+                         engine_.options().root, resolved.mounts, [this] { return open_image_root(); },
+                         [this](const VolumeMount& mount) { return clone_image(mount); }));
   container_.runtime.mounts = std::move(prepared.applied);
   for (UniqueFd& tree : prepared.trees) kept_.push_back(std::move(tree));
   std::vector<oci::Mount> mounts = std::move(prepared.mounts);
@@ -307,6 +331,17 @@ Result<void> Launcher::warn_of_limits() {
   return {};
 }
 
+// A log elsewhere is reached through a link of its name: the monitor need not know of it.
+Result<void> Launcher::place_log(const std::string& directory) {
+  const std::string& target = container_.config.log_path;
+  if (target.empty()) return {};
+  TRY(make_directories(target.substr(0, target.rfind('/')), 0755));
+  const std::string link = directory + "/" + monitor::kLogFile;
+  if (::symlink(target.c_str(), link.c_str()) != 0 && errno != EEXIST)
+    return fail(errno, "link the log to '{}'", target);
+  return {};
+}
+
 Result<void> Launcher::prepare(const StreamSelection& streams) {
   ContainerConfig& config = container_.config;
   const Resolved& resolved = container_.runtime.resolved;
@@ -316,6 +351,7 @@ Result<void> Launcher::prepare(const StreamSelection& streams) {
   // Of the last run: from here on it speaks of this one.
   if (::unlinkat(directory_.get(), monitor::kExitFile, 0) != 0 && errno != ENOENT)
     return fail(errno, "remove '{}/{}'", directory, monitor::kExitFile);
+  TRY(place_log(directory));
   TRY(resolve_process());
 
   std::vector<AllowedDevice> devices;

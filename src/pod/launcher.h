@@ -25,6 +25,7 @@ class Launcher {
 
  private:
   Result<void> resolve_process();
+  Result<void> place_log(const std::string& directory);
   Result<void> open_root(oci::RuntimeSpec& spec);
   Result<void> add_namespaces(oci::RuntimeSpec& spec);
   Result<void> add_ipc(oci::RuntimeSpec& spec, UniqueFd pod_ipc, const UniqueFd& pod_mounts);
@@ -33,6 +34,7 @@ class Launcher {
   void warn_of_sysctls();
   Result<void> warn_of_limits();
   Result<UniqueFd> open_image_root();
+  Result<UniqueFd> clone_image(const VolumeMount& mount);
   std::vector<std::string> layer_paths(bool with_upper) const;
   void join(oci::RuntimeSpec& spec, oci::Namespace::Type type, UniqueFd fd);
   int keep(UniqueFd fd);

@@ -14,8 +14,6 @@ constexpr std::uint64_t kDefaultShares = 1024;
 tl::unexpected<Error> bad(std::string_view why) { return fail(ErrorKind::invalid_argument, "{}", why); }
 
 Result<void> check_memory(const Resources& resources) {
-  if (resources.memory && *resources.memory != 0 && *resources.memory < kMinimumMemory)
-    return bad("Minimum memory limit allowed is 6MB");
   if (resources.memory_swap && *resources.memory_swap > 0) {
     if (!resources.memory)
       return bad("You should always set the Memory limit when using Memoryswap limit, see usage");
@@ -56,6 +54,12 @@ Result<void> check_resources(const Resources& resources) {
   return {};
 }
 
+Result<void> check_least_memory(const Resources& resources) {
+  if (resources.memory && *resources.memory != 0 && *resources.memory < kMinimumMemory)
+    return bad("Minimum memory limit allowed is 6MB");
+  return {};
+}
+
 Result<void> check_machine_resources(const Resources& resources) {
   const long cpus = ::sysconf(_SC_NPROCESSORS_ONLN);
   if (resources.cpus.value_or(0) > static_cast<double>(cpus))
@@ -85,6 +89,9 @@ kernel::CgroupLimits limits_of(const Resources& resources) {
   limits.cpuset_mems = resources.cpuset_mems;
   limits.block_weight = resources.blkio_weight;
   if (resources.pids_limit) limits.pids_max = *resources.pids_limit <= 0 ? -1 : *resources.pids_limit;
+  for (const auto& [page_size, bytes] : resources.hugepages)
+    limits.hugepages.push_back({.page_size = page_size, .bytes = bytes});
+  limits.unified = resources.unified;
   return limits;
 }
 
@@ -112,6 +119,8 @@ Result<Resources> change_resources(const Resources& old, const Resources& change
   change(result.cpuset_mems, changes.cpuset_mems);
   change(result.pids_limit, changes.pids_limit);
   change(result.blkio_weight, changes.blkio_weight);
+  if (!changes.hugepages.empty()) result.hugepages = changes.hugepages;
+  for (const auto& [file, value] : changes.unified) result.unified[file] = value;
   TRY(check_resources(result));
   return result;
 }

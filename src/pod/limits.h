@@ -12,6 +12,8 @@ namespace fermata::pod {
 
 // What no machine could hold.
 Result<void> check_resources(const Resources& resources);
+// Docker's floor, which its users expect to be told of; Kubernetes has none.
+Result<void> check_least_memory(const Resources& resources);
 // What this machine cannot.
 Result<void> check_machine_resources(const Resources& resources);
 kernel::CgroupLimits limits_of(const Resources& resources);

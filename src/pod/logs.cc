@@ -115,6 +115,10 @@ Result<void> Engine::Impl::logs(const std::string& reference, const LogOptions& 
     if (monitor &&
         ::inotify_add_watch(notifier.get(), directory.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
       return fail(errno, "watch '{}'", directory);
+    const std::string elsewhere = container.config.log_path.substr(0, container.config.log_path.rfind('/'));
+    if (monitor && !elsewhere.empty() &&
+        ::inotify_add_watch(notifier.get(), elsewhere.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
+      return fail(errno, "watch '{}'", elsewhere);
   }
   LogPrinter printer(options.timestamps, options.since, options.until, line);
   const auto files = log_files(directory);

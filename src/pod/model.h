@@ -33,7 +33,7 @@ struct VolumeMount {
   std::string options;              // of tmpfs: "size=64m,mode=1777"
   std::optional<std::string> mode;  // of -v, as written: "ro,z"; --mount has none
   std::string sub_path;             // of image: a directory or file below its root; "": all of it
-  bool recursive_readonly = false;  // with readonly: all that is mounted below, too; mount_setattr(2)
+  bool recursive_readonly = true;   // with readonly: all that is mounted below, too; mount_setattr(2)
   std::vector<oci::IdMapping> uid_mappings, gid_mappings;  // of bind: an idmapped mount
 };
 
@@ -118,6 +118,7 @@ struct ContainerConfig {
       cgroup_parent;     // of the pod that it founds: a cgroup, with systemd a slice; "": the engine's own
   std::string log_path;  // the log is there, and nobody rotates it but its owner (reopen_log); "": ours
   std::vector<std::string> cap_ambient;
+  std::string selinux_label;  // "user:role:type:level"; left out where SELinux is off
   std::optional<std::vector<std::string>> masked_paths, readonly_paths;  // nullopt: the default ones
   bool strict_groups = false;                   // the groups given, and none that the image gives the user
   std::optional<UserNamespace> user_namespace;  // of the pod that it founds; nullopt: the host's

@@ -146,6 +146,7 @@ void fields(F& f, ContainerConfig& v) {
   f("cgroup_parent", v.cgroup_parent);
   f("log_path", v.log_path);
   f("cap_ambient", v.cap_ambient);
+  f("selinux_label", v.selinux_label);
   f("masked_paths", v.masked_paths);
   f("readonly_paths", v.readonly_paths);
   f("strict_groups", v.strict_groups);
@@ -191,6 +192,8 @@ void fields(F& f, PodConfig& v) {
   f("dns_options", v.dns_options);
   f("shm_size", v.shm_size);
   f("net_sysctls", v.net_sysctls);
+  f("ipc_sysctls", v.ipc_sysctls);
+  f("cgroup_parent", v.cgroup_parent);
   f("infra", v.infra);
   f("infra_made", v.infra_made);
 }

@@ -20,11 +20,11 @@ constexpr std::uint64_t kStopPatience = 10000000;
 }  // namespace
 
 Result<PodScope> PodScope::make(const kernel::CgroupMounts& mounts, const std::string& engine,
-                                const std::string& pod) {
+                                const std::string& pod, const std::string& slice) {
   TRY(scope::Scopes * systemd, scope::load_scopes());
   TRY(scope::Keeper keeper, scope::Keeper::start());
   PodScope made(std::move(keeper));
-  const scope::ScopeRequest request = {.slice = kSlice,
+  const scope::ScopeRequest request = {.slice = slice.empty() ? kSlice : slice,
                                        .unit = fmt::format("{}-{}.scope", engine, pod),
                                        .description = fmt::format("Fermata pod {}", short_id(pod)),
                                        .pid = made.keeper_.pid(),

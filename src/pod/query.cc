@@ -52,6 +52,7 @@ Result<ContainerInfo> describe(Engine::Impl& engine, const ContainerRow& row, co
                      .mounts = mounts_of(engine, runtime),
                      .warnings = runtime.warnings,
                      .stop_signal = runtime.resolved.stop_signal,
+                     .user = runtime.user,
                      .restart_count = runtime.restart_count,
                      .cgroup = engine.container_cgroup(pod, row.id)};
   if (running) {
@@ -66,7 +67,8 @@ Result<ContainerInfo> describe(Engine::Impl& engine, const ContainerRow& row, co
   if (running)
     info.warnings.insert(info.warnings.end(), pod.runtime.warnings.begin(), pod.runtime.warnings.end());
   if (row.config.log_driver != "none")
-    info.log_path = engine.container_directory(row.id) + "/" + monitor::kLogFile;
+    info.log_path = row.config.log_path.empty() ? engine.container_directory(row.id) + "/" + monitor::kLogFile
+                                                : row.config.log_path;
   if (!runtime.resolved.pause) {
     info.upper_path = engine.container_directory(row.id) + "/upper";
     info.work_path = engine.container_directory(row.id) + "/work";
@@ -112,6 +114,21 @@ class Pods {
   Engine::Impl& engine_;
   std::map<std::string, Known> known_;
 };
+
+Result<PodInfo> describe_pod(Engine::Impl& engine, const Pods::Known& known) {
+  const PodRow& pod = known.row;
+  TRY(auto infra, engine.store().container(pod.config.infra));
+  const Present now = engine.present(infra, known.live ? &*known.live : nullptr);
+  PodInfo info;
+  info.id = pod.id;
+  TRY(info.infra, describe(engine, infra, pod, known.live.has_value(), now));
+  info.ready = now.state == ContainerState::running;
+  if (!info.ready) return info;
+  info.network = pod.runtime.network;
+  info.ports = pod.runtime.ports;
+  info.cgroup = engine.pod_cgroup(pod);
+  return info;
+}
 
 }  // namespace
 
@@ -160,6 +177,50 @@ Result<std::vector<ContainerInfo>> Engine::Impl::list(const ContainerFilter& fil
     TRY(ContainerInfo info, describe(*this, row, (*pod)->row, (*pod)->live.has_value(), now));
     if (conditions.matches(info)) found.push_back(std::move(info));
     if (filter.last && found.size() == *filter.last) break;
+  }
+  return found;
+}
+
+Result<PodInfo> Engine::Impl::inspect_pod(const std::string& reference) {
+  TRY(const PodRow row, find_pod(reference));
+  if (row.config.infra.empty()) return fail(ErrorKind::not_found, "No such pod: {}", reference);
+  Pods pods(*this);
+  TRY(auto* known, pods.get(row.id));
+  if (!pods.at_rest().empty()) {
+    TRY(settle_if_idle(row.id));
+    pods.forget();
+    TRY(known, pods.get(row.id));
+  }
+  return describe_pod(*this, *known);
+}
+
+Result<std::vector<ContainerInfo>> Engine::Impl::members(const std::string& reference) {
+  TRY(const PodRow row, find_pod(reference));
+  Pods pods(*this);
+  TRY(const auto* pod, pods.get(row.id));
+  TRY(auto rows, store().members(row.id));
+  std::vector<ContainerInfo> found;
+  for (auto member = rows.rbegin(); member != rows.rend(); ++member) {
+    if (member->id == row.config.infra) continue;
+    const Present now = present(*member, pod->live ? &*pod->live : nullptr);
+    TRY(ContainerInfo info, describe(*this, *member, pod->row, pod->live.has_value(), now));
+    found.push_back(std::move(info));
+  }
+  return found;
+}
+
+Result<std::vector<PodInfo>> Engine::Impl::list_pods() {
+  TRY(const auto rows, store().pods_of(options_.see_all_owners ? "" : options_.owner));
+  Pods pods(*this);
+  std::vector<PodInfo> found;
+  for (const PodRow& row : rows) {
+    if (row.config.infra.empty()) continue;
+    const auto known = pods.get(row.id);
+    auto info = known ? describe_pod(*this, **known) : tl::unexpected(known.error());
+    // Another process may have removed it since the rows were read.
+    if (!info && info.error().kind() == ErrorKind::not_found) continue;
+    if (!info) return tl::unexpected(std::move(info.error()));
+    found.push_back(std::move(*info));
   }
   return found;
 }

@@ -35,13 +35,15 @@ Result<void> Engine::Impl::reconcile() {
   bool started = false;
   for (const Intent& intent : intents) {
     if (intent.at_work()) continue;
-    if (intent.kind == "start" || intent.kind == "remove" || intent.kind == "restart") {
+    if (intent.kind == "start" || intent.kind == "remove" || intent.kind == "restart" ||
+        intent.kind == "run") {
       started = started || intent.kind == "start";
       // What cannot be finished now (a file that cannot be removed) keeps its intent for the next command. It
       // is no reason to refuse this one, which may be about something else; `rm` and `start` of the object
       // itself come across the obstacle again and name it.
       const auto done = intent.kind == "start"    ? undo_start(intent)
                         : intent.kind == "remove" ? finish_removal(intent)
+                        : intent.kind == "run"    ? undo_run(intent)
                                                   : finish_restart(intent.object);
       if (done) TRY(store().remove_intent(intent.id));
     } else {

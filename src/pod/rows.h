@@ -25,8 +25,10 @@ struct PodConfig {
   std::vector<std::string> extra_hosts, dns, dns_search, dns_options;
   std::uint64_t shm_size = 64u << 20;              // bytes
   std::map<std::string, std::string> net_sysctls;  // "net.*": of the namespace, so of the pod
+  std::map<std::string, std::string> ipc_sysctls;  // of the pod's IPC namespace, likewise
+  std::string cgroup_parent;                       // "": the engine's own
   std::string infra;                               // id of the infra container, "" if there is none
-  bool infra_made = false;                         // the engine made it unasked; hidden by default
+  bool infra_made = false;                         // nobody asked for it by name; hidden by default
 };
 
 // The present run of a sandbox; empty when there is none.

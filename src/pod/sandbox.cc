@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <thread>
 
 #include "base/files.h"
 #include "base/id.h"
@@ -69,10 +70,7 @@ Result<void> remove_group(const kernel::CgroupMounts& mounts, const std::string&
   return group.remove();
 }
 
-Result<void> set_net_sysctls(const std::map<std::string, std::string>& sysctls, int network_namespace) {
-  if (sysctls.empty()) return {};
-  // /proc/sys/net shows the namespace of the thread that looks at it.
-  TRY(const auto visit, kernel::NetworkNamespaceVisit::enter(network_namespace));
+Result<void> write_sysctls(const std::map<std::string, std::string>& sysctls) {
   for (const auto& [name, value] : sysctls) {
     std::string path = name;
     std::replace(path.begin(), path.end(), '.', '/');
@@ -80,6 +78,25 @@ Result<void> set_net_sysctls(const std::map<std::string, std::string>& sysctls, 
       return fail_with(std::move(written.error()), fmt::format("sysctl '{}'", name));
   }
   return {};
+}
+
+// A thread of its own, which does not come back, for /proc/sys shows the IPC namespace of who opens its
+// files.
+Result<void> set_ipc_sysctls(const std::map<std::string, std::string>& sysctls, int ipc_namespace) {
+  if (sysctls.empty()) return {};
+  Result<void> done;
+  std::thread([&] {
+    done = ::setns(ipc_namespace, CLONE_NEWIPC) == 0 ? write_sysctls(sysctls)
+                                                     : fail(errno, "enter the pod's IPC namespace");
+  }).join();
+  return done;
+}
+
+Result<void> set_net_sysctls(const std::map<std::string, std::string>& sysctls, int network_namespace) {
+  if (sysctls.empty()) return {};
+  // /proc/sys/net shows the namespace of the thread that looks at it.
+  TRY(const auto visit, kernel::NetworkNamespaceVisit::enter(network_namespace));
+  return write_sysctls(sysctls);
 }
 
 }  // namespace
@@ -98,14 +115,15 @@ Result<std::string> Engine::Impl::start_monitor(const PodRow& pod) {
                                                   pod.id};
   const std::string directory = run_directory(pod.id), program = options_.programs + "/fermata-monitor";
   if (options_.cgroup_manager == CgroupManager::systemd) {
-    TRY(const auto scope, PodScope::make(*mounts, cgroup_parent_, pod.id));
+    TRY(const auto scope, PodScope::make(*mounts, cgroup_parent_, pod.id, pod.config.cgroup_parent));
     TRY(spawn_monitor(directory, event_command, scope.monitor_group(), program));
     return scope.path();
   }
   TRY(const auto group, kernel::Cgroup::create(*mounts, cgroup_parent_ + "/monitors"));
   TRY(const auto handles, group.open_handles());
   TRY(spawn_monitor(directory, event_command, handles, program));
-  return cgroup_parent_ + "/" + pod.id;
+  const std::string& parent = pod.config.cgroup_parent.empty() ? cgroup_parent_ : pod.config.cgroup_parent;
+  return parent + "/" + pod.id;
 }
 
 Result<LivePod> Engine::Impl::make_sandbox(PodRow& pod) {
@@ -136,6 +154,7 @@ Result<LivePod> Engine::Impl::make_sandbox(PodRow& pod) {
     TRY(network::Network::prepare_isolated(namespaces.net.get()));
   }
   TRY(set_net_sysctls(pod.config.net_sysctls, namespaces.net.get()));
+  TRY(set_ipc_sysctls(pod.config.ipc_sysctls, namespaces.ipc.get()));
   TRY(write_network_files(directory, pod.config, pod.runtime));
   return LivePod{.client = std::move(*client), .processes = {}};
 }

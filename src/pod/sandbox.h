@@ -18,4 +18,10 @@ Result<UniqueFd> make_pause_root(const std::string& program, const std::vector<s
 Result<UniqueFd> open_merged_layers(const std::string& layers_directory,
                                     const std::vector<std::string>& names, const std::string& mount_point);
 
+// The same as a detached mount that can be attached, or of what is at `sub_path` in it ("": all of it), which
+// symlinks cannot lead out of.
+Result<UniqueFd> clone_merged_layers(const std::string& layers_directory,
+                                     const std::vector<std::string>& names, const std::string& mount_point,
+                                     const std::string& sub_path);
+
 }  // namespace fermata::pod

@@ -10,6 +10,8 @@
 namespace fermata::pod {
 namespace {
 
+constexpr int kStartErrorCode = 128;
+
 tl::unexpected<StartFailure> start_failure(Error error, int exit_code = 125) {
   return tl::unexpected<StartFailure>(StartFailure{.exit_code = exit_code, .error = std::move(error)});
 }
@@ -45,6 +47,8 @@ Result<void> Start::have_sandbox(const ContainerRow& container) {
   TRY(live_, engine_.reach(container.pod));
   TRY(pod_, engine_.store().pod(container.pod));
   if (live_ && pod_.ready) return {};
+  if (!container.config.pod.empty())
+    return fail(ErrorKind::conflict, "pod '{}' is not ready: its infra container has ended", pod_.name);
   if (live_ || pod_.ready) {
     // Half made by a killed command, or its monitor is gone: nothing of it can be used.
     TRY(engine_.destroy_sandbox(pod_, std::move(live_)));
@@ -136,6 +140,12 @@ void Start::undo(ContainerRow& container, const Error& error, int exit_code) {
   container.runtime.restart_count = before_.runtime.restart_count;
   container.runtime.error = error.message();
   container.runtime.exit_code = exit_code;
+  if (!container.config.pod.empty()) {
+    // Kubernetes' kubelet asks for a container that has ended, with the code that stands for it.
+    container.state = ContainerState::exited;
+    container.runtime.exit_code = kStartErrorCode;
+    container.runtime.started = container.runtime.finished = now_ns();
+  }
   // What fails here is found again by the next command: the intent is still there, or the pod is at rest.
   (void)engine_.store().update_state(container);
   if (intent_ != 0) {

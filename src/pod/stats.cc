@@ -29,6 +29,22 @@ std::vector<kernel::InterfaceCounters> interfaces_of(const PodRow& pod, int pid)
   return std::move(*counters);
 }
 
+// `pid`: a process in the pod's network.
+Result<ContainerStats> read_stats(const kernel::Cgroup& group, const PodRow& pod, int pid,
+                                  ContainerStats stats) {
+  auto figures = group.stats();
+  if (!figures && figures.error().kind() == ErrorKind::not_found) return stats;  // it has ended meanwhile
+  if (!figures) return tl::unexpected(std::move(figures.error()));
+  stats.running = true;
+  stats.time = time_since_boot();
+  stats.group = std::move(*figures);
+  stats.memory_limit = machine_memory();
+  if (stats.group.memory && stats.group.memory->memory.limit)
+    stats.memory_limit = std::min(stats.memory_limit, *stats.group.memory->memory.limit);
+  stats.interfaces = interfaces_of(pod, pid);
+  return stats;
+}
+
 }  // namespace
 
 Result<ContainerStats> Engine::Impl::stats(const std::string& reference) {
@@ -39,17 +55,17 @@ Result<ContainerStats> Engine::Impl::stats(const std::string& reference) {
   if (process == nullptr || process->exit_code >= 0) return stats;
   TRY(const PodRow pod, store().pod(container.pod));
   TRY(const auto group, group_of(pod, container.id));
-  auto figures = group.stats();
-  if (!figures && figures.error().kind() == ErrorKind::not_found) return stats;  // it has ended meanwhile
-  if (!figures) return tl::unexpected(std::move(figures.error()));
-  stats.running = true;
-  stats.time = time_since_boot();
-  stats.group = std::move(*figures);
-  stats.memory_limit = machine_memory();
-  if (stats.group.memory && stats.group.memory->memory.limit)
-    stats.memory_limit = std::min(stats.memory_limit, *stats.group.memory->memory.limit);
-  stats.interfaces = interfaces_of(pod, process->pid);
-  return stats;
+  return read_stats(group, pod, process->pid, std::move(stats));
+}
+
+Result<ContainerStats> Engine::Impl::pod_stats(const std::string& reference) {
+  TRY(const PodRow pod, find_pod(reference));
+  ContainerStats stats{.id = pod.id, .name = pod.name, .group = {}, .interfaces = {}};
+  TRY(const auto live, reach(pod.id));
+  const auto* infra = live ? live->find(pod.config.infra) : nullptr;
+  if (infra == nullptr || infra->exit_code >= 0) return stats;
+  TRY(const auto* mounts, cgroup_mounts());
+  return read_stats(kernel::Cgroup::open(*mounts, pod_cgroup(pod)), pod, infra->pid, std::move(stats));
 }
 
 }  // namespace fermata::pod

@@ -64,6 +64,42 @@ auto read_all(Statement statement, Read read)
 
 Result<std::string> first_text(const Statement& row) { return row.text(0); }
 
+// What find_row() looks through.
+struct Table {
+  std::string_view noun;
+  std::string_view name;
+  std::string_view columns;
+};
+
+// By id, name or unique id prefix; `owner` "": anyone's.
+template <class Read>
+auto find_row(state::Database& database, const Table& table, Read read, std::string_view reference,
+              const std::string& owner) -> std::invoke_result_t<Read, const Statement&> {
+  const std::string_view own = owner.empty() ? "" : " AND owner=?2";
+  TRY(auto exact,
+      database.prepare(fmt::format("SELECT {} FROM {} WHERE (id=?1 OR name=?1){} ORDER BY id=?1 DESC",
+                                   table.columns, table.name, own)));
+  exact.bind(1, reference);
+  if (!owner.empty()) exact.bind(2, owner);
+  TRY(const bool found, exact.step());
+  if (found) return read(exact);
+
+  const bool hexadecimal =
+      !reference.empty() && reference.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  if (!hexadecimal) return fail(ErrorKind::not_found, "No such {}: {}", table.noun, reference);
+  // 'g' follows the last hexadecimal digit: the range is exactly the ids with this prefix, by the primary
+  // key.
+  TRY(auto prefix, database.prepare(fmt::format("SELECT {} FROM {} WHERE id>=?1 AND id<?3{} LIMIT 2",
+                                                table.columns, table.name, own)));
+  prefix.bind(1, reference).bind(3, std::string(reference) + "g");
+  if (!owner.empty()) prefix.bind(2, owner);
+  TRY(auto rows, read_all(std::move(prefix), read));
+  if (rows.empty()) return fail(ErrorKind::not_found, "No such {}: {}", table.noun, reference);
+  if (rows.size() > 1)
+    return fail(ErrorKind::invalid_argument, "multiple IDs found with provided prefix: {}", reference);
+  return std::move(rows.front());
+}
+
 }  // namespace
 
 Result<void> Store::insert(const PodRow& pod) {
@@ -110,6 +146,13 @@ Result<std::vector<PodRow>> Store::pods(bool ready_only) {
   return read_all(std::move(statement), read_pod);
 }
 
+Result<std::vector<PodRow>> Store::pods_of(const std::string& owner) {
+  TRY(auto statement, database_->prepare(fmt::format("SELECT {} FROM pods{} ORDER BY created DESC",
+                                                     kPodColumns, owner.empty() ? "" : " WHERE owner=?")));
+  if (!owner.empty()) statement.bind(1, owner);
+  return read_all(std::move(statement), read_pod);
+}
+
 Result<bool> Store::any_ready_pod() {
   TRY(auto statement, database_->prepare("SELECT 1 FROM pods WHERE ready=1 LIMIT 1"));
   return statement.step();
@@ -148,30 +191,12 @@ Result<ContainerRow> Store::container(const std::string& id) {
 
 Result<ContainerRow> Store::find(std::string_view reference, const std::string& owner) {
   if (reference.starts_with('/')) reference.remove_prefix(1);
-  const std::string_view own = owner.empty() ? "" : " AND owner=?2";
-  TRY(auto exact, database_->prepare(
-                      fmt::format("SELECT {} FROM containers WHERE (id=?1 OR name=?1){} ORDER BY id=?1 DESC",
-                                  kContainerColumns, own)));
-  exact.bind(1, reference);
-  if (!owner.empty()) exact.bind(2, owner);
-  TRY(const bool found, exact.step());
-  if (found) return read_container(exact);
+  return find_row(*database_, {"container", "containers", kContainerColumns}, read_container, reference,
+                  owner);
+}
 
-  const bool hexadecimal =
-      !reference.empty() && reference.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-  if (!hexadecimal) return fail(ErrorKind::not_found, "No such container: {}", reference);
-  // 'g' follows the last hexadecimal digit: the range is exactly the ids with this prefix, by the primary
-  // key.
-  TRY(auto prefix,
-      database_->prepare(
-          fmt::format("SELECT {} FROM containers WHERE id>=?1 AND id<?3{} LIMIT 2", kContainerColumns, own)));
-  prefix.bind(1, reference).bind(3, std::string(reference) + "g");
-  if (!owner.empty()) prefix.bind(2, owner);
-  TRY(auto rows, read_all(std::move(prefix), read_container));
-  if (rows.empty()) return fail(ErrorKind::not_found, "No such container: {}", reference);
-  if (rows.size() > 1)
-    return fail(ErrorKind::invalid_argument, "multiple IDs found with provided prefix: {}", reference);
-  return std::move(rows.front());
+Result<PodRow> Store::find_pod(std::string_view reference, const std::string& owner) {
+  return find_row(*database_, {"pod", "pods", kPodColumns}, read_pod, reference, owner);
 }
 
 Result<std::vector<ContainerRow>> Store::members(const std::string& pod) {

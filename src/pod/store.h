@@ -17,8 +17,8 @@ namespace fermata::pod {
 // Work in progress that a killed process leaves to the next one.
 struct Intent {
   std::int64_t id = 0;
-  std::string kind;  // "start" (object: pod), "remove", "restart" (object: container); others belong to the
-                     // image store
+  std::string kind;  // "start" (object: pod), "remove", "restart", "run" (object: container; of an infra
+                     // container: its pod); others belong to the image store
   std::string object;
   bool volumes = false;  // of "remove": with its anonymous volumes
   int pid = 0;
@@ -39,6 +39,9 @@ class Store {
   // False: the name is taken.
   Result<bool> insert(const ContainerRow& container);
   Result<PodRow> pod(const std::string& id);
+  // By id, name or unique id prefix. `owner` "": anyone's.
+  Result<PodRow> find_pod(std::string_view reference, const std::string& owner);
+  Result<std::vector<PodRow>> pods_of(const std::string& owner);  // newest first; "": of all
   Result<std::vector<PodRow>> pods(bool ready_only);
   Result<bool> any_ready_pod();
   Result<void> update(const PodRow& pod);

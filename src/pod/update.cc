@@ -23,6 +23,7 @@ Result<std::string> Engine::Impl::update_locked(ContainerRow& container, const R
     return fail(ErrorKind::conflict, "container is marked for removal and cannot be \"update\"");
   const Resources old = container.config.resources;
   TRY(container.config.resources, change_resources(old, changes));
+  if (container.config.pod.empty()) TRY(check_least_memory(container.config.resources));
   TRY(check_machine_resources(container.config.resources));
   TRY(store().update_config(container));
   TRY(const auto live, reach(container.pod));

@@ -112,6 +112,16 @@ oci::Mount tmpfs_mount(const VolumeMount& mount) {
   return result;
 }
 
+Result<void> apply_attributes(int tree, const VolumeMount& mount) {
+  const bool bind = mount.kind == VolumeMount::Kind::bind, image = mount.kind == VolumeMount::Kind::image;
+  if (image) return kernel::set_mount_attributes(tree, MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, false);
+  const std::uint64_t attributes = mount.readonly ? MOUNT_ATTR_RDONLY : 0;
+  if (!bind || !mount.readonly || mount.recursive_readonly)
+    return kernel::set_mount_attributes(tree, attributes, 0, propagation_of(mount), bind);
+  TRY(kernel::set_mount_attributes(tree, attributes, 0, 0, false));
+  return kernel::set_mount_attributes(tree, 0, 0, propagation_of(mount), true);
+}
+
 }  // namespace
 
 std::string volume_directory(const std::string& root, const std::string& name) {
@@ -129,8 +139,10 @@ Result<void> check_bind_sources(const std::vector<VolumeMount>& mounts) {
   return {};
 }
 
-Result<PreparedMounts> prepare_mounts(const std::string& root, const std::vector<VolumeMount>& mounts,
-                                      const std::function<Result<UniqueFd>()>& open_image) {
+Result<PreparedMounts> prepare_mounts(
+    const std::string& root, const std::vector<VolumeMount>& mounts,
+    const std::function<Result<UniqueFd>()>& open_image,
+    const std::function<Result<UniqueFd>(const VolumeMount&)>& clone_image) {
   PreparedMounts prepared;
   for (const VolumeMount& mount : mounts) {
     if (mount.kind == VolumeMount::Kind::tmpfs) {
@@ -138,18 +150,22 @@ Result<PreparedMounts> prepare_mounts(const std::string& root, const std::vector
       prepared.applied.emplace_back("", mount);
       continue;
     }
-    const bool bind = mount.kind == VolumeMount::Kind::bind;
-    TRY(const std::string source, bind ? bind_source(mount) : volume_source(root, mount, open_image));
-    if (bind) TRY(check_shared(mount));
-    TRY(UniqueFd tree, kernel::clone_tree(source, bind));
-    TRY(kernel::set_mount_attributes(tree.get(), mount.readonly ? MOUNT_ATTR_RDONLY : 0, 0,
-                                     propagation_of(mount), bind));
+    const bool bind = mount.kind == VolumeMount::Kind::bind, image = mount.kind == VolumeMount::Kind::image;
+    std::string source = mount.source;
+    if (bind) {
+      TRY(source, bind_source(mount));
+      TRY(check_shared(mount));
+    } else if (!image) {
+      TRY(source, volume_source(root, mount, open_image));
+    }
+    TRY(UniqueFd tree, image ? clone_image(mount) : kernel::clone_tree(source, bind));
+    TRY(apply_attributes(tree.get(), mount));
     struct stat info = {};
     if (::fstat(tree.get(), &info) != 0) return fail(errno, "stat '{}'", source);
     prepared.mounts.push_back({.destination = mount.destination,
                                .type = "bind",
                                .source = source,
-                               .options = {mount.readonly ? "ro" : "rw", bind ? "rbind" : "bind"},
+                               .options = {mount.readonly || image ? "ro" : "rw", bind ? "rbind" : "bind"},
                                .tree = tree.get(),
                                .file_target = !S_ISDIR(info.st_mode)});
     prepared.trees.push_back(std::move(tree));

@@ -29,7 +29,9 @@ Result<void> check_bind_sources(const std::vector<VolumeMount>& mounts);
 
 // `open_image`: the root file system of the container's image as a directory; called when a volume has to be
 // filled.
+// `clone_image`: what a mount of an image shows, as a detached mount.
 Result<PreparedMounts> prepare_mounts(const std::string& root, const std::vector<VolumeMount>& mounts,
-                                      const std::function<Result<UniqueFd>()>& open_image);
+                                      const std::function<Result<UniqueFd>()>& open_image,
+                                      const std::function<Result<UniqueFd>(const VolumeMount&)>& clone_image);
 
 }  // namespace fermata::pod
