@@ -296,6 +296,8 @@ pid_t waitpid(pid_t pid, int* status, int options) {
   return sys_int(SYS_wait4, pid, status, options, nullptr);
 }
 int setns(int fd, int type) noexcept { return sys_int(SYS_setns, fd, type); }
+int unshare(int flags) noexcept { return sys_int(SYS_unshare, flags); }
+int fchown(int fd, uid_t owner, gid_t group) noexcept { return sys_int(SYS_fchown, fd, owner, group); }
 int sethostname(const char* name, std::size_t size) noexcept { return sys_int(SYS_sethostname, name, size); }
 int prctl(int option, ...) noexcept {
   va_list rest;

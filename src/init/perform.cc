@@ -73,6 +73,7 @@ bool is_optional(const OpView& op) {
     case Op::set_oom_score_adj:
     case Op::new_session_keyring:
     case Op::set_cpu_affinity:
+    case Op::become_root:
       return (op.flags() & kOptional) != 0;
     default:
       return false;
@@ -165,6 +166,8 @@ int perform_one(Stage& stage, const OpView& op) {
       return perform_raise_loopback();
     case Op::supervise:
       return perform_supervise(op);
+    case Op::become_root:
+      return perform_become_root();
   }
   return ENOSYS;  // a newer plan
 }

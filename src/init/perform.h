@@ -65,6 +65,7 @@ int perform_open_console(Stage& stage, const OpView& op);
 // perform_credentials.cc
 int perform_set_rlimit(const OpView& op);
 int perform_set_credentials(Stage& stage, const OpView& op);
+int perform_become_root();
 int perform_set_no_new_privs();
 int perform_load_seccomp(const OpView& op);
 int perform_new_session_keyring();

@@ -121,6 +121,11 @@ int perform_set_credentials(Stage& stage, const OpView& op) {
   return raise_ambient(wanted.ambient);
 }
 
+int perform_become_root() {
+  if (const long error = call(SYS_setresgid, 0, 0, 0); error < 0) return static_cast<int>(-error);
+  return outcome(call(SYS_setresuid, 0, 0, 0));
+}
+
 int perform_set_no_new_privs() { return outcome(call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)); }
 
 int perform_load_seccomp(const OpView& op) {

@@ -100,8 +100,11 @@ void move_descriptor(const UniqueFd& from, int to) {
 }
 
 // CAP_KILL reaches a command that has become another user; nothing of what the host gave us is left besides.
-// Neither step can fail: they only take away.
+// No step that takes something away can fail. In a user namespace we were the host's root without its powers,
+// whose files are still ours; its own root, if it has one, is less.
 void drop_privileges() {
+  call(SYS_setresgid, 0, 0, 0);
+  call(SYS_setresuid, 0, 0, 0);
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
   data[0].effective = data[0].permitted = 1U << CAP_KILL;

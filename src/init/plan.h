@@ -85,11 +85,12 @@ enum class Op : std::uint16_t {
   set_cpu_affinity,      // data: the mask of sched_setaffinity(2); flags: kOptional
   set_memory_policy,     // a: the mode with its flags; data: the mask of nodes. set_mempolicy(2)
   raise_loopback,        // of the network namespace that we are in
-  supervise,  // slot: the directory of a cgroup for the command alone, and in the `a` slots after it files
-              // `tasks` of v1 groups that the command enters too; flags: kFreezer. A child goes on with the
-              // plan; init stays as its parent and subreaper, sends Report::started, and ends with the
-              // command's exit code, 128+n for signal n. A packet from the other side, or its end, makes it
-              // kill all that the command has started first. No synchronize may follow
+  supervise,    // slot: the directory of a cgroup for the command alone, and in the `a` slots after it files
+                // `tasks` of v1 groups that the command enters too; flags: kFreezer. A child goes on with the
+                // plan; init stays as its parent and subreaper, sends Report::started, and ends with the
+                // command's exit code, 128+n for signal n. A packet from the other side, or its end, makes it
+                // kill all that the command has started first. No synchronize may follow
+  become_root,  // user and group 0, with what they may in our user namespace; flags: kOptional
 };
 
 inline constexpr std::uint32_t kOptional = 1;       // a failure is not an error (flags of some operations)

@@ -106,11 +106,7 @@ void run_first(void* argument) {
   // The memory is our parent's: nobody in the namespace may trace the one who shows it there.
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || ::setns(plan.user_namespace, CLONE_NEWUSER) != 0)
     fail_in(plan, Stage::namespaces);
-  // By number: libc's own would act upon our parent's threads. EPERM: denied in this namespace; its owner may
-  // keep the groups then. user_namespaces(7).
-  if (::syscall(SYS_setgroups, 0, nullptr) != 0 && errno != EPERM) fail_in(plan, Stage::namespaces);
-  if (::syscall(SYS_setresgid, 0, 0, 0) != 0 || ::syscall(SYS_setresuid, 0, 0, 0) != 0)
-    fail_in(plan, Stage::namespaces);
+  if (become_root() != 0) fail_in(plan, Stage::namespaces);
   const int pid =
       spawn({.flags = CLONE_PARENT | (plan.new_pid ? static_cast<std::uint64_t>(CLONE_NEWPID) : 0),
              .run = run_mapped,
@@ -178,6 +174,14 @@ int start_plain_child(ChildPlan& plan, int& pidfd) {
 }
 
 }  // namespace
+
+// By number: libc's own would act upon our parent's threads. EPERM: denied in this namespace; its owner may
+// keep the groups then. user_namespaces(7).
+int become_root() {
+  if (::syscall(SYS_setgroups, 0, nullptr) != 0 && errno != EPERM) return errno;
+  if (::syscall(SYS_setresgid, 0, 0, 0) != 0 || ::syscall(SYS_setresuid, 0, 0, 0) != 0) return errno;
+  return 0;
+}
 
 int start_child(ChildPlan& plan, int& pidfd) {
   return plan.user_namespace >= 0 ? start_mapped_child(plan, pidfd) : start_plain_child(plan, pidfd);

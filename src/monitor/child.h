@@ -36,6 +36,10 @@ struct ChildPlan {
   Stage stage = Stage::none;
 };
 
+// For a child that shares its parent's memory and has joined a user namespace: its user 0, in no group but 0.
+// 0 or an errno.
+int become_root();
+
 // The child's pid (with `pidfd`), or 0: then plan.error and plan.stage say why, and no child is left.
 int start_child(ChildPlan& plan, int& pidfd);
 

@@ -30,8 +30,8 @@ struct Connection {
 
 // Descriptors that go with a Reply. Borrowed.
 struct ReplyFds {
-  int fds[4];
-  FdTag tags[4];
+  int fds[5];
+  FdTag tags[5];
   std::uint32_t count = 0;
 };
 

@@ -23,6 +23,7 @@ namespace fermata::monitor {
 namespace {
 
 constexpr std::size_t kMaxLogFiles = 100;
+constexpr gid_t kNoGroup = static_cast<gid_t>(-1);  // as it is; fchown(2)
 
 bool failed(Reply& reply, Stage stage, int error) {
   reply.error = error;
@@ -32,7 +33,8 @@ bool failed(Reply& reply, Stage stage, int error) {
 }
 
 // The request's descriptors, by what they are for. Those that outlive the launch are taken from the list.
-int sort_descriptors(const Request& request, int* fds, PodProcess& process, ChildPlan& plan, int& plan_fd) {
+int sort_descriptors(const Request& request, int* fds, PodProcess& process, ChildPlan& plan, int* joined,
+                     int& plan_fd) {
   std::uint32_t slots = 0;
   for (std::uint32_t i = 0; i < request.fd_count; ++i) {
     switch (request.tags[i]) {
@@ -50,6 +52,12 @@ int sort_descriptors(const Request& request, int* fds, PodProcess& process, Chil
         break;
       case FdTag::cgroup_v1_tasks:
         plan.v1_tasks[plan.v1_count++] = fds[i];
+        break;
+      case FdTag::user_namespace:
+        plan.user_namespace = fds[i];
+        break;
+      case FdTag::joined_namespace:
+        joined[plan.joined_count++] = fds[i];
         break;
       case FdTag::slot:
         plan.fds[init::kFirstSlotFd + slots++] = fds[i];
@@ -70,7 +78,9 @@ int sort_descriptors(const Request& request, int* fds, PodProcess& process, Chil
   }
   plan.fd_count = init::kFirstSlotFd + slots;
   if (plan_fd < 0 || plan.program < 0) return EINVAL;
+  plan.joined = joined;
   if (plan.pid_namespace >= 0 && plan.new_pid) return EINVAL;
+  if (plan.joined_count != 0 && plan.user_namespace < 0) return EINVAL;
   return !process.has(kExec) && !process.directory.valid() ? EINVAL : 0;
 }
 
@@ -168,6 +178,10 @@ int open_launch(Connection& connection, const Launch& launch, PodProcess& proces
       return failed(failure, Stage::log, error), error;
   }
   int error = open_streams(process, child_fds);
+  // A program opens /dev/stdout anew, by the permissions of the pipe.
+  for (const int fd : child_fds)
+    if (error == 0 && fd >= 0 && process.has(kOwnStreams) && ::fchown(fd, launch.stream_owner, kNoGroup) != 0)
+      error = errno;
   int pair[2] = {-1, -1};
   if (error == 0 && ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) error = errno;
   if (error == 0) {
@@ -205,11 +219,15 @@ bool launch(Connection& connection, const Request& request, int* fds, Reply& fai
   ChildPlan plan;
   plan.fds = descriptors;
   plan.new_pid = process->has(kNewPid);
+  plan.limits = launch.limits;
+  plan.limit_count = launch.limit_count;
+  if (process->has(kOomScore)) plan.oom_score_adj = &launch.oom_score_adj;
   int plan_fd = -1;
   int child_fds[3] = {-1, -1, -1};
   int report = -1;
   int pidfd = -1;
-  int error = sort_descriptors(request, fds, *process, plan, plan_fd);
+  int joined[kMaxFds];
+  int error = sort_descriptors(request, fds, *process, plan, joined, plan_fd);
   if (error != 0)
     failed(failure, Stage::request, error);
   else

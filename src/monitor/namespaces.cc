@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -12,6 +13,7 @@
 #include <cstring>
 
 #include "base/core/unique_fd.h"
+#include "monitor/child.h"
 #include "monitor/spawn.h"
 #include "monitor/text.h"
 
@@ -24,6 +26,7 @@ constexpr std::uint32_t kAllowed = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 // opens is ours.
 struct Maker {
   const Setup* setup;
+  int user;  // -1: the namespaces were made with the child
   int net = -1, ipc = -1, uts = -1, mount = -1;
   int error = 0;
 };
@@ -69,21 +72,33 @@ int set_up(Maker& maker) {
   return error;
 }
 
+// As its user 0, whose the mounts will be. Nobody else is in there yet who could look at the memory that we
+// show.
+int enter_user_namespace(const Maker& maker) {
+  if (::setns(maker.user, CLONE_NEWUSER) != 0) return errno;
+  if (const int error = become_root(); error != 0) return error;
+  return ::unshare(static_cast<int>(maker.setup->flags) | CLONE_NEWNS) == 0 ? 0 : errno;
+}
+
 void run_maker(void* argument) {
   auto* maker = static_cast<Maker*>(argument);
-  maker->error = set_up(*maker);
+  if (maker->user >= 0) maker->error = enter_user_namespace(*maker);
+  if (maker->error == 0) maker->error = set_up(*maker);
   ::_exit(0);
 }
 
 }  // namespace
 
-int make_namespaces(const Setup& setup, Namespaces& namespaces) {
+int make_namespaces(const Setup& setup, UniqueFd user, Namespaces& namespaces) {
   if ((setup.flags & ~kAllowed) != 0 || setup.shm_size > INT64_MAX) return EINVAL;
   if (namespaces.made()) return namespaces.flags == setup.flags ? 0 : EEXIST;
-  Maker maker = {.setup = &setup};
-  const int pid =
-      spawn({.flags = setup.flags | CLONE_NEWNS | CLONE_FILES, .run = run_maker, .argument = &maker});
+  Maker maker = {.setup = &setup, .user = user.get()};
+  const std::uint64_t born_in = user.valid() ? 0 : setup.flags | CLONE_NEWNS;
+  const int dumpable = ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+  const int pid = spawn({.flags = born_in | CLONE_FILES, .run = run_maker, .argument = &maker});
   if (pid < 0) return -pid;
+  // A change of credentials takes it from all who share the memory.
+  if (dumpable == 1) ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
@@ -95,6 +110,7 @@ int make_namespaces(const Setup& setup, Namespaces& namespaces) {
                 .ipc = ipc.release(),
                 .uts = uts.release(),
                 .mount = mount.release(),
+                .user = user.release(),
                 .flags = setup.flags};
   return 0;
 }

@@ -19,19 +19,24 @@
 
 #include <cstdint>
 
+#include "init/plan.h"
+
 namespace fermata::monitor {
 
 // What a monitor of this tree speaks, by Reply::value of `hello`. Version 2: kill_group, and a launch with
-// exec_group. A Header carries the first version that has what its packet asks for.
-inline constexpr std::uint32_t kProtocolVersion = 2;
+// exec_group. Version 3: user namespaces. A Header carries the first version that has what its packet asks
+// for.
+inline constexpr std::uint32_t kProtocolVersion = 3;
 inline constexpr int kListenFd = 3;
 inline constexpr std::uint32_t kMaxPacket = 96 * 1024;
-inline constexpr std::uint32_t kMaxFds = 200;  // the kernel's SCM_MAX_FD is 253
-inline constexpr std::uint32_t kIdSize = 72;   // 64 digits and a NUL, padded
+inline constexpr std::uint32_t kMaxFds = 200;    // the kernel's SCM_MAX_FD is 253
+inline constexpr std::uint32_t kIdSize = 72;     // 64 digits and a NUL, padded
+inline constexpr std::uint32_t kMaxLimits = 16;  // RLIM_NLIMITS
 
 enum class Type : std::uint32_t {
   hello = 1,   // payload: none. Reply::value: the monitor's version; Reply::pid its pid
-  setup,       // payload: Setup. Reply with one tagged descriptor per namespace made
+  setup,       // payload: Setup; beside it perhaps the user namespace that is to own the others. Reply with
+               // one tagged descriptor per namespace
   launch,      // payload: Launch
   signal,      // payload: Signal
   resize,      // payload: Resize
@@ -68,6 +73,9 @@ enum class FdTag : std::uint8_t {
   exec_group,  // launch of an exec whose plan has `supervise`: the directory of the container's cgroup (v2,
                // or v1's freezer) in which the command's own stands, named by kExecGroup and the id. The
                // monitor removes that at the end when nothing of the command lives on
+  user_namespace,  // setup, and the replies of setup and namespaces: the pod's. launch: the child is born in
+                   // it as its user 0, after it has entered those of the next tag. Since version 3
+  joined_namespace,  // launch, with a user_namespace: any that need not belong to it, but for mount and time
 };
 
 struct Header {
@@ -96,6 +104,8 @@ inline constexpr std::uint32_t kNotifyExit = 32;   // start the event command at
 inline constexpr std::uint32_t kNewPid = 64;       // CLONE_NEWPID
 inline constexpr std::uint32_t kReportPids = 128;  // Reply::value is its pid in its own PID namespace
 inline constexpr std::uint32_t kTimedOut = 256;    // of Process alone: Launch::timeout_ms was over
+inline constexpr std::uint32_t kOwnStreams = 512;  // Launch::stream_owner is said
+inline constexpr std::uint32_t kOomScore = 1024;   // Launch::oom_score_adj is said
 
 // Streams, as bits of Launch::attach and Attach::streams.
 inline constexpr std::uint32_t kAttachStdin = 1;
@@ -113,6 +123,13 @@ struct Launch {
   std::uint32_t rows;  // of the terminal, 0: unknown
   std::uint32_t columns;
   std::uint64_t timeout_ms;  // with exec_group: kill_group after this time; 0: never. Since version 2
+  // Since version 3, for processes in a user namespace, whose root is nobody on the host.
+  std::uint32_t stream_owner;  // the host's user to whom the pipes of the standard streams are given
+  // What is set before the user namespace is joined, as far as we are allowed (init::ResourceLimit).
+  std::int32_t oom_score_adj;
+  std::uint32_t limit_count;
+  std::uint32_t reserved;
+  init::ResourceLimit limits[kMaxLimits];
 };
 
 struct Signal {

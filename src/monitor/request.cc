@@ -1,6 +1,7 @@
 #include "monitor/request.h"
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 namespace fermata::monitor {
@@ -32,6 +33,11 @@ std::size_t payload_size(Type type) {
   }
 }
 
+// What a client of an older version sends at least.
+std::size_t least_size(Type type, std::uint32_t version) {
+  return type == Type::launch && version < 3 ? offsetof(Launch, stream_owner) : payload_size(type);
+}
+
 bool known(Type type) { return (type >= Type::hello && type <= Type::kill_group) || type == Type::frame; }
 
 bool valid_id(const char (&id)[kIdSize]) {
@@ -52,7 +58,8 @@ bool valid_payload(const Request& request) {
       return payload.setup.hostname[kIdSize - 1] == '\0';
     case Type::launch:
       return valid_id(payload.launch.id) && valid_id(payload.launch.container) &&
-             payload.launch.rows <= 0xffff && payload.launch.columns <= 0xffff;
+             payload.launch.rows <= 0xffff && payload.launch.columns <= 0xffff &&
+             payload.launch.limit_count <= kMaxLimits;
     case Type::signal:
       return valid_id(payload.signal.id) && payload.signal.signal > 0 && payload.signal.signal <= 64;
     case Type::resize:
@@ -90,11 +97,13 @@ int decode_request(const unsigned char* packet, std::size_t size, std::uint32_t 
   if (header.type == Type::hello) return 0;
   if (header.version == 0 || header.version > kProtocolVersion) return EPROTONOSUPPORT;
   if (!known(header.type)) return ENOSYS;
-  const std::size_t needed = payload_size(header.type);
-  if (header.size < needed) return EINVAL;
-  std::memcpy(&request.payload, packet + sizeof header, needed);
-  request.data = packet + sizeof header + needed;
-  request.data_size = header.size - static_cast<std::uint32_t>(needed);
+  if (header.size < least_size(header.type, header.version)) return EINVAL;
+  const std::size_t whole = payload_size(header.type);
+  const std::size_t given = header.size < whole ? header.size : whole;
+  std::memcpy(&request.payload, packet + sizeof header, given);
+  std::memset(reinterpret_cast<unsigned char*>(&request.payload) + given, 0, whole - given);
+  request.data = packet + sizeof header + given;
+  request.data_size = header.size - static_cast<std::uint32_t>(given);
   return valid_payload(request) ? 0 : EINVAL;
 }
 

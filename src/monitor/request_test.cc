@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <vector>
 
@@ -52,6 +53,27 @@ TEST(Request, SizesMustAddUp) {
 }
 
 TEST(Request, FieldsOfANewerEngineAreIgnored) { EXPECT_EQ(decode(packet(Type::wait, wait_for("a"), 16)), 0); }
+
+TEST(Request, LaunchOfAnOlderEngineIsShorter) {
+  Launch launch = {};
+  std::strcpy(launch.id, "a");
+  std::strcpy(launch.container, "a");
+  launch.limit_count = 5;
+  auto bytes = packet(Type::launch, launch);
+  Request request;
+  ASSERT_EQ(decode_request(bytes.data(), bytes.size(), 0, request), 0);
+  EXPECT_EQ(request.payload.launch.limit_count, 5u);
+  bytes.resize(sizeof(Header) + offsetof(Launch, stream_owner));
+  auto* header = reinterpret_cast<Header*>(bytes.data());
+  header->size = offsetof(Launch, stream_owner);
+  EXPECT_EQ(decode(bytes), EINVAL);
+  header->version = 2;
+  ASSERT_EQ(decode_request(bytes.data(), bytes.size(), 0, request), 0);
+  EXPECT_EQ(request.payload.launch.limit_count, 0u);
+  EXPECT_EQ(request.data_size, 0u);
+  launch.limit_count = kMaxLimits + 1;
+  EXPECT_EQ(decode(packet(Type::launch, launch)), EINVAL);
+}
 
 TEST(Request, UnknownTypesAndVersions) {
   EXPECT_EQ(decode(packet(static_cast<Type>(77), wait_for("a"))), ENOSYS);

@@ -62,11 +62,16 @@ void reply_namespaces(Connection& connection) {
   add(namespaces.ipc, FdTag::ipc_namespace);
   add(namespaces.uts, FdTag::uts_namespace);
   add(namespaces.mount, FdTag::mount_namespace);
+  add(namespaces.user, FdTag::user_namespace);
   send_reply(connection, {}, &out);
 }
 
-void handle_setup(Connection& connection, const Setup& setup) {
-  if (const int error = make_namespaces(setup, namespaces); error != 0)
+void handle_setup(Connection& connection, const Request& request, int* fds) {
+  UniqueFd user;
+  if (request.fd_count > 1 || (request.fd_count == 1 && request.tags[0] != FdTag::user_namespace))
+    return reply_error(connection, EINVAL);
+  if (request.fd_count == 1) user.reset(std::exchange(fds[0], -1));
+  if (const int error = make_namespaces(request.payload.setup, std::move(user), namespaces); error != 0)
     return reply_error(connection, error, Stage::namespaces);
   reply_namespaces(connection);
 }
@@ -200,7 +205,7 @@ void handle_request(Connection& connection, const Request& request, int* fds) {
     case Type::hello:
       return handle_hello(connection);
     case Type::setup:
-      return handle_setup(connection, payload.setup);
+      return handle_setup(connection, request, fds);
     case Type::launch:
       return handle_launch(connection, request, fds);
     case Type::signal:

@@ -63,6 +63,24 @@ std::uint32_t stream_bits(const StreamSelection& streams) {
          (streams.stderr_ ? monitor::kAttachStderr : 0);
 }
 
+// What a process in a user namespace cannot do for itself.
+Result<void> add_host_side(const LaunchRequest& request, monitor::Launch& launch) {
+  if (request.stream_owner) {
+    launch.flags |= monitor::kOwnStreams;
+    launch.stream_owner = *request.stream_owner;
+  }
+  if (request.oom_score_adj) {
+    launch.flags |= monitor::kOomScore;
+    launch.oom_score_adj = *request.oom_score_adj;
+  }
+  if (request.limits.size() > monitor::kMaxLimits)
+    return fail(ErrorKind::invalid_argument, "launch: {} resource limits are more than there are",
+                request.limits.size());
+  std::copy(request.limits.begin(), request.limits.end(), launch.limits);
+  launch.limit_count = static_cast<std::uint32_t>(request.limits.size());
+  return {};
+}
+
 // The usual causes, by unshare(2), and the way out.
 std::string_view namespaces_hint(int error) {
   switch (error) {
@@ -186,6 +204,9 @@ Result<PodNamespaces> MonitorClient::ask_namespaces(const Packet& packet, const 
       case FdTag::mount_namespace:
         namespaces.mount = std::move(answer.fds[i]);
         break;
+      case FdTag::user_namespace:
+        namespaces.user = std::move(answer.fds[i]);
+        break;
       default:
         break;  // of a newer monitor
     }
@@ -215,7 +236,7 @@ Result<UniqueFd> MonitorClient::open_pidfd() {
 }
 
 Result<PodNamespaces> MonitorClient::setup(std::uint32_t namespaces, std::uint64_t shm_size,
-                                           const std::string& hostname) {
+                                           const std::string& hostname, int user_namespace) {
   monitor::Setup setup = {};
   setup.flags = namespaces;
   setup.shm_size = shm_size;
@@ -223,8 +244,10 @@ Result<PodNamespaces> MonitorClient::setup(std::uint32_t namespaces, std::uint64
     return fail(ErrorKind::invalid_argument, "hostname '{}' is longer than {} characters", hostname,
                 sizeof setup.hostname - 1);
   std::memcpy(setup.hostname, hostname.data(), hostname.size());
-  auto made = ask_namespaces({.type = Type::setup, .payload = &setup, .size = sizeof setup},
-                             "make the pod's namespaces");
+  Packet packet{.type = Type::setup, .payload = &setup, .size = sizeof setup};
+  packet.add(user_namespace, FdTag::user_namespace);
+  if (user_namespace >= 0) packet.version = 3;
+  auto made = ask_namespaces(packet, "make the pod's namespaces");
   if (made) return made;
   const std::string_view hint = namespaces_hint(made.error().error_number());
   if (hint.empty()) return made;
@@ -247,6 +270,7 @@ Result<LaunchOutcome> MonitorClient::launch(const LaunchRequest& request, const 
   launch.rows = streams.rows;
   launch.columns = streams.columns;
   launch.timeout_ms = request.timeout_ms;
+  TRY(add_host_side(request, launch));
   TRY(const UniqueFd plan, memory_file("plan", request.plan));
   Packet packet{.type = Type::launch, .payload = &launch, .size = sizeof launch};
   packet.add(plan.get(), FdTag::plan);
@@ -256,6 +280,9 @@ Result<LaunchOutcome> MonitorClient::launch(const LaunchRequest& request, const 
   packet.add(request.oom_events, FdTag::oom_events);
   packet.add(request.exec_group, FdTag::exec_group);
   if (request.exec_group >= 0) packet.version = 2;
+  packet.add(request.user_namespace, FdTag::user_namespace);
+  for (const int joined : request.joined_namespaces) packet.add(joined, FdTag::joined_namespace);
+  if (request.user_namespace >= 0 || request.stream_owner) packet.version = 3;
   packet.add(request.group.v2.get(), FdTag::cgroup_v2);
   for (const UniqueFd& procs : request.group.v1_tasks) packet.add(procs.get(), FdTag::cgroup_v1_tasks);
   for (const int slot : request.slots) {

@@ -20,6 +20,7 @@ namespace fermata::pod {
 struct PodNamespaces {
   UniqueFd net, ipc, uts;
   UniqueFd mount;  // with the pod's tmpfs: "/shm"
+  UniqueFd user;   // which owns the others
 };
 
 // Descriptors are borrowed, -1: none.
@@ -31,6 +32,12 @@ struct LaunchRequest {
   std::vector<int> slots;
   int init_program = -1;
   int pid_namespace = -1;
+  int user_namespace = -1;
+  std::vector<int> joined_namespaces;  // as runtime::LaunchPlan has them, like the next two
+  std::vector<init::ResourceLimit> limits;
+  std::optional<int> oom_score_adj;
+  std::optional<std::uint32_t>
+      stream_owner;  // the host's user to whom pipes are given; with a user namespace
   int directory = -1;
   int oom_events = -1;
   kernel::Cgroup::Handles group;  // all of it is used: hybrid hosts need both
@@ -60,8 +67,10 @@ class MonitorClient {
   Result<int> monitor_pid();
   // Readable when the monitor has ended.
   Result<UniqueFd> open_pidfd();
-  // `namespaces`: CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS. Repeating it is fine.
-  Result<PodNamespaces> setup(std::uint32_t namespaces, std::uint64_t shm_size, const std::string& hostname);
+  // `namespaces`: CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS. `user_namespace` (borrowed): it is to own them,
+  // and the monitor keeps it; -1: the host's does. Repeating it is fine.
+  Result<PodNamespaces> setup(std::uint32_t namespaces, std::uint64_t shm_size, const std::string& hostname,
+                              int user_namespace = -1);
   Result<PodNamespaces> namespaces();
   // An Error means that the monitor could not be asked; what it answers is the outcome. EPROTONOSUPPORT: it
   // is of before exec_group.

@@ -138,6 +138,13 @@ Result<void> plan_sysctls(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
   return {};
 }
 
+// What the command makes before it becomes its user, such as its terminal, belongs to the container. Not
+// before it is in its cgroup, which is the host's root's to enter.
+void plan_root_user(const ExecTarget& target, PlanBuilder* plan) {
+  if ((target.namespaces & CLONE_NEWUSER) != 0)
+    plan->add({.op = Op::become_root, .flags = init::kOptional}, "become the root of the user namespace");
+}
+
 // The supervisor has the container's files and network, but not its cgroup namespace: the command is cloned
 // from a group outside of it into one inside, which only those may do who see both (cgroups(7), nsdelegate).
 // Nor has it our session keyring.
@@ -209,7 +216,11 @@ Result<LaunchPlan> plan_exec(const oci::Process& process, const ExecTarget& targ
     plan.add({.op = Op::join_namespace, .fd = target.pidfd, .flags = target.namespaces},
              "join the container's namespaces");
   }
-  TRY(plan_process(process, {.seccomp_program = seccomp_program, .console_flags = init::kNoConsoleBind},
+  plan_root_user(target, &plan);
+  TRY(plan_process(process,
+                   {.seccomp_program = seccomp_program,
+                    .mapped = (target.namespaces & CLONE_NEWUSER) != 0,
+                    .console_flags = init::kNoConsoleBind},
                    of_process, &plan));
   return std::move(plan).finish();
 }

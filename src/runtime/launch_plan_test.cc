@@ -215,6 +215,24 @@ TEST(PlanExec, ASupervisorStaysOutsideOfTheCommandsGroupAndItsNamespace) {
 }
 
 // What is seen of a process that has just ended: it must not become a command on the host.
+TEST(PlanExec, EntersTheGroupAsTheHostsRootAndMakesTheTerminalAsTheContainers) {
+  oci::Process process;
+  process.args = {"/bin/ls"};
+  process.terminal = true;
+  const auto plan = plan_exec(process,
+                              {.pidfd = 9,
+                               .pid_namespace = 8,
+                               .namespaces = CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWCGROUP,
+                               .cgroup = {.directory = 20, .freezer = false, .v1_tasks = {}}},
+                              -1);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->user_namespace, -1);  // not born in it: what shows its memory was executed outside
+  EXPECT_THAT(kinds(read_ops(*plan)),
+              ElementsAre(Op::new_session_keyring, Op::join_namespace, Op::supervise, Op::join_namespace,
+                          Op::become_root, Op::new_session, Op::open_console, Op::set_current_directory,
+                          Op::set_credentials, Op::set_parent_death_signal, Op::execute));
+}
+
 TEST(PlanExec, RefusesToStayInTheHostsMountNamespace) {
   oci::Process process;
   process.args = {"/bin/ls"};

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "kernel/capabilities.h"
+#include "kernel/cgroup.h"
 #include "kernel/mounts.h"
 #include "kernel/support/outcome.h"
 #include "runtime/mount_trees.h"
@@ -239,6 +240,64 @@ TEST_F(UserNamespace, ExecJoinsIt) {
     EXPECT_THAT(output, testing::ContainsRegex("0 +300000 +65536\n300\n0\n1\n2\n3\n"));
     EXPECT_EQ(session.wait(), 0);
   }
+}
+
+// In the order of things: a cgroup of the host's root is entered before that one is given up.
+TEST_F(UserNamespace, SupervisedCommandBelongsToIt) {
+  auto given = spec("echo up; sleep 100");
+  given.process.capabilities.bounding.push_back("CAP_SYS_PTRACE");
+  open(&given);
+  const auto plan = runtime::plan_container(given);
+  ASSERT_TRUE(plan);
+  InitProcess container(*plan);
+  ASSERT_TRUE(container.started()) << container.failed_operation();
+  EXPECT_EQ(container.some_output(), "up\n");
+  const auto mounts = kernel::CgroupMounts::detect();
+  ASSERT_TRUE(mounts);
+  ASSERT_FALSE(mounts->unified.empty());
+  const std::string group = mounts->unified + "/fermata-mapped-test-" + std::to_string(::getpid());
+  ASSERT_EQ(::mkdir(group.c_str(), 0755), 0);
+  const UniqueFd directory(::open(group.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, container.pid(), 0)));
+  const UniqueFd pid_namespace(
+      ::open(("/proc/" + std::to_string(container.pid()) + "/ns/pid").c_str(), O_RDONLY | O_CLOEXEC));
+  oci::Process process = given.process;
+  process.terminal = true;
+  for (auto* set :
+       {&process.capabilities.bounding, &process.capabilities.effective, &process.capabilities.permitted})
+    set->push_back("CAP_SYS_PTRACE");
+  process.args = {"sh", "-c",
+                  "stat -c %u $(tty); cat /proc/$PPID/status; cat /proc/$PPID/environ /proc/$PPID/maps; "
+                  "ls /proc/$PPID/fd; echo looked; kill -STOP $$"};
+  const auto exec = runtime::plan_exec(process,
+                                       {.pidfd = pidfd.get(),
+                                        .pid_namespace = pid_namespace.get(),
+                                        .namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET |
+                                                      CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
+                                        .cgroup = {.directory = directory.get(), .v1_tasks = {}}},
+                                       -1);
+  ASSERT_TRUE(exec);
+  {
+    InitProcess session(*exec);
+    ASSERT_TRUE(session.started()) << session.failed_operation() << " " << session.failure()->error;
+    std::string output;
+    while (output.find("looked") == std::string::npos) {
+      const std::string more = session.some_output();
+      if (more.empty()) break;
+      output += more;
+    }
+    EXPECT_THAT(output, testing::StartsWith("0\r\n"));
+    EXPECT_EQ(status_line(output, "Name"), "fermata-exec\r");
+    EXPECT_EQ(status_line(output, "Uid"), "0\t0\t0\t0\r");
+    EXPECT_EQ(status_line(output, "CapEff"), "0000000000000020\r");  // CAP_KILL
+    // Its memory was made outside: no privilege of the container's reaches it.
+    for (const char* file : {"environ", "maps", "fd"})
+      EXPECT_THAT(output,
+                  testing::ContainsRegex(std::string("/proc/[0-9]+/") + file + "': Permission denied"));
+    ASSERT_TRUE(session.order_end());
+    EXPECT_EQ(session.wait(), 137);
+  }
+  EXPECT_EQ(::rmdir(group.c_str()), 0) << errno;
 }
 
 // With the host's privileges, which the namespace does not have.
