@@ -21,6 +21,8 @@ TEST(TreeSize, CountsEachFileOnce) {
   ASSERT_EQ(::link((root + "/a/five").c_str(), (root + "/a/b/same").c_str()), 0);
   ASSERT_EQ(::symlink("/usr", (root + "/link").c_str()), 0);
   EXPECT_EQ(tree_size(root), 5u + 3u + 4u);
+  EXPECT_EQ(tree_usage(root).inodes, 1u + 2u + 2u + 1u);  // itself, directories, files, the link
+  EXPECT_EQ(tree_usage(root + "/none").inodes, 0u);
   EXPECT_EQ(tree_size(root + "/none"), 0u);
   std::filesystem::remove_all(root);
 }
