@@ -31,7 +31,7 @@ Json to_json(const Bandwidth& bandwidth) {
 }
 
 Json to_json(const IpRange& range) {
-  Json json = {{"subnet", range.subnet}};
+  Json json = Json::object({{"subnet", range.subnet}});
   put(json, "rangeStart", range.range_start);
   put(json, "rangeEnd", range.range_end);
   put(json, "gateway", range.gateway);

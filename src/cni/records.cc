@@ -12,7 +12,7 @@ constexpr std::string_view kColumns =
 std::string arguments_document(const Attachment& attachment) {
   Json list = Json::array();
   for (const auto& [key, value] : attachment.arguments) list.push_back({key, value});
-  return to_text({{"arguments", list}});
+  return to_text(Json::object({{"arguments", list}}));
 }
 
 Result<void> read_arguments(std::string_view text, Attachment& out) {

@@ -14,8 +14,9 @@ Json parse_own(const std::string& document) {
 
 // Everything that the administrator wrote, but what the specification keeps for runtimes.
 Json base_input(const NetworkConfiguration& network, const Version& version, const Plugin& plugin) {
+  const Json written = parse_own(plugin.document);
   Json input = Json::object();
-  for (auto& [key, value] : parse_own(plugin.document).items())
+  for (const auto& [key, value] : written.items())
     if (!key.starts_with(kReserved) && key != "capabilities") input[key] = value;
   input["cniVersion"] = format_version(version);
   input["name"] = network.name;
@@ -111,7 +112,7 @@ Request compose_status_request(const NetworkConfiguration& network, const Versio
 
 Request compose_version_request() {
   // Plugins of 0.2 and before insist on the variables of ADD with every command.
-  return request_of(Command::version, {{"cniVersion", format_version(kNewestVersion)}},
+  return request_of(Command::version, Json::object({{"cniVersion", format_version(kNewestVersion)}}),
                     {"CNI_CONTAINERID=none", "CNI_NETNS=none", "CNI_IFNAME=none"});
 }
 

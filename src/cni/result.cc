@@ -119,7 +119,7 @@ void put(Json& object, const char* key, const std::optional<std::uint32_t>& valu
 }
 
 Json to_json(const Interface& interface, const Version& version) {
-  Json json = {{"name", interface.name}};
+  Json json = Json::object({{"name", interface.name}});
   put(json, "mac", interface.mac);
   put(json, "sandbox", interface.sandbox);
   if (version < kFirstWithoutFamily) return json;
@@ -130,7 +130,7 @@ Json to_json(const Interface& interface, const Version& version) {
 }
 
 Json to_json(const AssignedIp& ip, const Version& version) {
-  Json json = {{"address", cidr_text(ip.address, ip.prefix)}};
+  Json json = Json::object({{"address", cidr_text(ip.address, ip.prefix)}});
   if (version < kFirstWithoutFamily) json["version"] = ip.address.family == AF_INET ? "4" : "6";
   put(json, "gateway", ip.gateway);
   put(json, "interface", ip.interface);
@@ -138,7 +138,7 @@ Json to_json(const AssignedIp& ip, const Version& version) {
 }
 
 Json to_json(const Route& route, const Version& version) {
-  Json json = {{"dst", cidr_text(route.destination, route.prefix)}};
+  Json json = Json::object({{"dst", cidr_text(route.destination, route.prefix)}});
   put(json, "gw", route.gateway);
   if (version < kFirstWithoutFamily) return json;
   put(json, "mtu", route.mtu);
@@ -161,7 +161,7 @@ Json to_json(const Dns& dns) {
 void put_family(Json& json, const char* key, int family, const AddResult& result) {
   for (const AssignedIp& ip : result.ips) {
     if (ip.address.family != family) continue;
-    Json& entry = json[key] = {{"ip", cidr_text(ip.address, ip.prefix)}};
+    Json& entry = json[key] = Json::object({{"ip", cidr_text(ip.address, ip.prefix)}});
     put(entry, "gateway", ip.gateway);
     for (const Route& route : result.routes)
       if (route.destination.family == family) entry["routes"].push_back(to_json(route, kFirstVersion));
@@ -199,7 +199,7 @@ Result<AddResult> parse_result(std::string_view text, const Version& asked) {
 }
 
 std::string serialize_result(const AddResult& result, const Version& version) {
-  Json json = {{"cniVersion", format_version(version)}};
+  Json json = Json::object({{"cniVersion", format_version(version)}});
   if (version < kFirstWithChains) {
     put_family(json, "ip4", AF_INET, result);
     put_family(json, "ip6", AF_INET6, result);
