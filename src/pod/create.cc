@@ -74,7 +74,9 @@ PodRow found_pod(const ContainerRow& container, bool infra) {
                   : config.hostname.empty() ? short_id(container.id)
                                             : config.hostname;
   made.domainname = config.domainname;
-  if (made.net == "bridge") made.ports = config.ports;
+  made.user_namespace = config.user_namespace;
+  if (made.net == "bridge" || made.net == "cni") made.ports = config.ports;
+  made.cni = config.cni;
   if (made.net == "bridge" && config.publish_all) {
     for (const std::string& exposed : container.runtime.resolved.exposed_ports) {
       auto port = network::parse_publish(exposed);

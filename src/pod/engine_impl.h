@@ -135,6 +135,10 @@ class Engine::Impl {
   // Ends the monitor, gives network and cgroups back, removes the run directory. Repeatable. False: a process
   // was started meanwhile, nothing was done.
   Result<bool> destroy_sandbox(const PodRow& pod, std::optional<LivePod> live);
+  // cni_network.cc. Fills in pod.runtime.network and .ports.
+  Result<void> attach_cni(PodRow& pod, int network_namespace);
+  // Repeatable: success once the plugins have taken away all that they made.
+  Result<void> detach_cni(const PodRow& pod);
   // After the last pod: our empty groups.
   Result<void> remove_common_groups();
 

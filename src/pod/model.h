@@ -63,6 +63,14 @@ struct Ulimit {
   std::uint64_t soft, hard;  // ~0: unlimited
 };
 
+// A pod's network by CNI plugins: net.kind "cni".
+struct CniRequest {
+  std::string configuration_directory;
+  std::vector<std::string> plugin_directories;
+  std::vector<std::pair<std::string, std::string>> arguments;  // CNI_ARGS
+  std::uint64_t ingress_rate = 0, egress_rate = 0;             // bits a second; 0: no limit
+};
+
 // Everything `fermata create` can ask.
 struct ContainerConfig {
   std::string name;                  // "" : one is made up
@@ -117,11 +125,13 @@ struct ContainerConfig {
   std::string
       cgroup_parent;     // of the pod that it founds: a cgroup, with systemd a slice; "": the engine's own
   std::string log_path;  // the log is there, and nobody rotates it but its owner (reopen_log); "": ours
+  CniRequest cni;
   std::vector<std::string> cap_ambient;
   std::string selinux_label;  // "user:role:type:level"; left out where SELinux is off
   std::optional<std::vector<std::string>> masked_paths, readonly_paths;  // nullopt: the default ones
   bool strict_groups = false;                   // the groups given, and none that the image gives the user
   std::optional<UserNamespace> user_namespace;  // of the pod that it founds; nullopt: the host's
+  bool own_users = false;  // the engine chooses that one, of ids that no other pod has
 };
 
 enum class ContainerState { created, running, exited, removing };

@@ -91,6 +91,14 @@ void fields(F& f, oci::User& v) {
   f("additional_gids", v.additional_gids);
 }
 template <class F>
+void fields(F& f, CniRequest& v) {
+  f("configuration_directory", v.configuration_directory);
+  f("plugin_directories", v.plugin_directories);
+  f("arguments", v.arguments);
+  f("ingress_rate", v.ingress_rate);
+  f("egress_rate", v.egress_rate);
+}
+template <class F>
 void fields(F& f, ContainerConfig& v) {
   f("name", v.name);
   f("image", v.image);
@@ -145,6 +153,7 @@ void fields(F& f, ContainerConfig& v) {
   f("attachment", v.attachment);
   f("cgroup_parent", v.cgroup_parent);
   f("log_path", v.log_path);
+  f("cni", v.cni);
   f("cap_ambient", v.cap_ambient);
   f("selinux_label", v.selinux_label);
   f("masked_paths", v.masked_paths);
@@ -196,6 +205,8 @@ void fields(F& f, PodConfig& v) {
   f("cgroup_parent", v.cgroup_parent);
   f("infra", v.infra);
   f("infra_made", v.infra_made);
+  f("user_namespace", v.user_namespace);
+  f("cni", v.cni);
 }
 template <class F>
 void fields(F& f, PodRuntime& v) {

@@ -67,7 +67,9 @@ Result<void> Engine::Impl::stop_pod(const std::string& reference) {
     }
   }
   live.reset();
-  return settle(pod.id);
+  TRY(settle(pod.id));
+  // Where a plugin has failed, its owner has to hear of it, and comes again.
+  return pod.config.net == "cni" ? detach_cni(pod) : Result<void>();
 }
 
 Result<void> Engine::Impl::remove_pod(const std::string& reference) {

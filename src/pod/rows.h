@@ -15,7 +15,8 @@ namespace fermata::pod {
 
 // What a sandbox is made from; taken from the container that founded the pod, and kept when that is removed.
 struct PodConfig {
-  std::string net;  // "bridge", "none", "host"
+  std::string net;  // "bridge", "none", "host", "cni"
+  CniRequest cni;   // of "cni"
   std::string
       ipc;  // "pod": the pod has an IPC namespace and a /dev/shm; "host"; "none": the members have their own
   std::string uts;  // "pod", "host"
@@ -28,6 +29,7 @@ struct PodConfig {
   std::map<std::string, std::string> ipc_sysctls;  // of the pod's IPC namespace, likewise
   std::string cgroup_parent;                       // "": the engine's own
   std::string infra;                               // id of the infra container, "" if there is none
+  std::optional<UserNamespace> user_namespace;     // which owns the others; nullopt: the host's
   bool infra_made = false;                         // nobody asked for it by name; hidden by default
 };
 

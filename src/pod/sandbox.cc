@@ -13,10 +13,12 @@
 #include "base/id.h"
 #include "kernel/network_namespace.h"
 #include "kernel/pidfd.h"
+#include "kernel/user_namespace.h"
 #include "pod/engine_impl.h"
 #include "pod/monitor_process.h"
 #include "pod/network_files.h"
 #include "pod/pod_scope.h"
+#include "pod/user_ids.h"
 
 namespace fermata::pod {
 namespace {
@@ -41,6 +43,12 @@ std::uint32_t namespaces_of(const PodConfig& config) {
   if (config.ipc == "pod") flags |= CLONE_NEWIPC;
   if (config.uts != "host") flags |= CLONE_NEWUTS;
   return flags;
+}
+
+// Invalid: the host's.
+Result<UniqueFd> make_user_namespace(const PodConfig& config) {
+  if (!config.user_namespace) return UniqueFd();
+  return kernel::make_user_namespace(id_maps(config.user_namespace->uids, config.user_namespace->gids));
 }
 
 // A monitor that was told to end, or is of no use: it must be gone before its groups can be.
@@ -139,8 +147,10 @@ Result<LivePod> Engine::Impl::make_sandbox(PodRow& pod) {
   TRY(const std::string cgroup, start_monitor(pod));
   TRY(auto client, MonitorClient::connect(directory));
   if (!client) return fail(ErrorKind::unavailable, "the monitor of pod {} ended at once", short_id(pod.id));
-  TRY(const auto namespaces, client->setup(namespaces_of(pod.config), pod.config.shm_size,
-                                           pod.config.uts == "host" ? "" : pod.config.hostname));
+  TRY(const UniqueFd users, make_user_namespace(pod.config));
+  TRY(const auto namespaces,
+      client->setup(namespaces_of(pod.config), pod.config.shm_size,
+                    pod.config.uts == "host" ? "" : pod.config.hostname, users.get()));
   pod.runtime = {.network = {}, .ports = {}, .cgroup = cgroup, .warnings = {}};
   if (bridged) {
     TRY(auto* net, network());
@@ -150,12 +160,17 @@ Result<LivePod> Engine::Impl::make_sandbox(PodRow& pod) {
     if (!reservation.held.empty() || !reservation.relays.empty())
       TRY(client->hold_ports(reservation.held, reservation.relays,
                              network::Network::relay_targets(reservation, *pod.runtime.network)));
+  } else if (pod.config.net == "cni") {
+    TRY(attach_cni(pod, namespaces.net.get()));
   } else if (pod.config.net == "none") {
     TRY(network::Network::prepare_isolated(namespaces.net.get()));
   }
   TRY(set_net_sysctls(pod.config.net_sysctls, namespaces.net.get()));
   TRY(set_ipc_sysctls(pod.config.ipc_sysctls, namespaces.ipc.get()));
   TRY(write_network_files(directory, pod.config, pod.runtime));
+  if (pod.config.user_namespace)
+    for (const char* name : {"/hosts", "/resolv.conf", "/hostname"})
+      TRY(own_by_root(directory + name, *pod.config.user_namespace));
   return LivePod{.client = std::move(*client), .processes = {}};
 }
 
@@ -171,6 +186,9 @@ Result<bool> Engine::Impl::destroy_sandbox(const PodRow& pod, std::optional<Live
     TRY(auto* net, network());
     TRY(net->release(pod.id));
   }
+  // What the plugins could not take away stays recorded, and stop_pod() and remove_pod() try again; it must
+  // not keep everything else here.
+  if (pod.config.net == "cni") static_cast<void>(detach_cni(pod).has_value());
   const std::string group = pod_cgroup(pod);
   if (is_scope(group)) {
     TRY(release_commands(*mounts, group));
