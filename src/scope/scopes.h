@@ -1,7 +1,7 @@
 // systemd's transient scopes: control groups that systemd makes for processes that it did not start, and
-// leaves to them (Delegate=). What the systemd cgroup driver asks of the module fermata-systemd.so, which is
-// loaded on first use: other commands and hosts without libsystemd never need it. Both sides come from one
-// build.
+// leaves to them (Delegate=). What the systemd cgroup driver asks of the program fermata-systemd (call.h):
+// other commands and hosts without libsystemd never need it, and a command that loads no module can be linked
+// statically.
 #pragma once
 
 #include <string>
@@ -35,13 +35,11 @@ class Scopes {
   virtual Result<void> reset_failed(const std::string& unit) = 0;
 };
 
-using ScopesFactory = Scopes*();
-inline constexpr const char* kScopesFactory = "fermata_scopes_create";
-inline constexpr const char* kScopesModule = "fermata-systemd.so";
+inline constexpr const char* kScopesProgram = "fermata-systemd";  // beside the program that asks
 
 // Whether systemd is this machine's PID 1, sd_booted(3).
 bool has_systemd();
-// ErrorKind::unsupported where it is not, or where the module cannot be loaded.
+// ErrorKind::unsupported where it is not; each call fails so where fermata-systemd cannot be executed.
 Result<Scopes*> load_scopes();
 
 }  // namespace fermata::scope
