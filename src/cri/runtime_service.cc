@@ -1,34 +1,17 @@
 #include "cri/runtime_service.h"
 
-#include <cri_protocol/api.grpc.pb.h>
-
-#include "cri/calls.h"
 #include "cri/container_events.h"
 #include "cri/containers.h"
 #include "cri/execution.h"
-#include "cri/protocol.h"
 #include "cri/runtime_status.h"
 #include "cri/sandboxes.h"
+#include "cri/serve_calls.h"
 #include "cri/statistics.h"
 
 namespace fermata::cri {
 namespace {
 
-// A line for each call of api.proto: who serves it.
-#define FERMATA_SERVE(part, Method)                                                                          \
-  grpc::Status Method(grpc::ServerContext* context, const v1::Method##Request* request,                      \
-                      v1::Method##Response* response) override {                                             \
-    return calls_.run(#Method, *request, [&] { return parts_.part.Method(*context, *request, *response); }); \
-  }
-#define FERMATA_SERVE_STREAM_OF(part, Method, Request, Response)                                           \
-  grpc::Status Method(grpc::ServerContext* context, const v1::Request* request,                            \
-                      grpc::ServerWriter<v1::Response>* writer) override {                                 \
-    return calls_.run(#Method, *request, [&] { return parts_.part.Method(*context, *request, *writer); }); \
-  }
-#define FERMATA_SERVE_STREAM(part, Method) \
-  FERMATA_SERVE_STREAM_OF(part, Method, Method##Request, Method##Response)
-
-class RuntimeService final : public ::runtime::v1::RuntimeService::Service {
+class RuntimeService final : public v1::RuntimeService::Service {
  public:
   RuntimeService(const RuntimeParts& parts, Calls& calls) : parts_(parts), calls_(calls) {}
 

@@ -13,6 +13,7 @@
 namespace fermata::cri {
 namespace {
 
+constexpr const char* kOwnHandler = "fermata";
 constexpr std::int64_t kYear = 366 * 24 * 60 * 60;
 // sockaddr_un holds 108 bytes with the zero at the end; unix(7).
 constexpr std::size_t kMaxSocketPath = 107;
@@ -103,7 +104,7 @@ Result<void> read_registries(TomlReader& reader, RegistrySettings& registries) {
 }
 
 Result<void> read_runtime(const std::string& name, TomlReader& reader, Settings& settings) {
-  if (name.empty() || name == "fermata")
+  if (name.empty() || name == kOwnHandler)
     return fail(ErrorKind::invalid_argument, "runtimes.{}: that handler is the engine itself",
                 name.empty() ? "\"\"" : name);
   std::string path;
@@ -147,6 +148,10 @@ Result<void> read_file_table(TomlReader& reader, Settings& settings) {
 }
 
 }  // namespace
+
+bool is_handler(const Settings& settings, const std::string& name) {
+  return name.empty() || name == kOwnHandler || settings.runtimes.contains(name);
+}
 
 Result<HostPort> parse_host_port(std::string_view text) {
   const std::size_t colon = text.rfind(':');

@@ -64,6 +64,8 @@ struct Settings {
 Result<Settings> parse_settings(std::string_view text, const std::string& path);
 // A missing file is an error when `required`; else every setting has its default.
 Result<Settings> read_settings(const std::string& path, bool required);
+// Whether a RuntimeClass may name it: "", "fermata", or one of `runtimes`.
+bool is_handler(const Settings& settings, const std::string& name);
 // A file with every setting, its default and what it is for.
 std::string_view default_settings_text();
 

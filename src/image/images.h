@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,8 @@ using ProgressFn = std::function<void(const Progress&)>;
 
 struct Credentials {
   std::string user, password;  // from --creds or the auth file
+  std::string identity_token;  // a token server gives tokens for it, instead of for user and password
+  std::string registry_token;  // what a token server would give
 };
 
 struct PullOptions {
@@ -53,6 +56,7 @@ struct PullOptions {
   std::optional<Credentials> credentials;
   bool tls_verify = true;
   ProgressFn progress;
+  std::stop_token stop;  // the pull then fails soon, and leaves nothing
 };
 struct PullResult {
   std::string id;

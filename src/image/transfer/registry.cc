@@ -24,7 +24,8 @@ class Pull {
         context_(context),
         session_(reference, options),
         client_(options.tls_verify, stop_.get_token()),
-        progress_(options.progress) {}
+        progress_(options.progress),
+        asked_to_stop_(options.stop, [this] { stop_.request_stop(); }) {}
 
   Result<FetchedImage> run() {
     TRY(const Manifest manifest, resolve());
@@ -123,6 +124,8 @@ class Pull {
     fetch_next(client_);
     helpers.clear();
     if (failure_) return tl::unexpected<Error>(*failure_);
+    // Then not all of the jobs were begun.
+    if (stop_.stop_requested()) return fail(ErrorKind::failed, "the pull was stopped");
     return {};
   }
 
@@ -143,6 +146,7 @@ class Pull {
   std::atomic<std::size_t> next_ = 0;
   std::mutex failure_mutex_;
   std::optional<Error> failure_;
+  std::stop_callback<std::function<void()>> asked_to_stop_;
 };
 
 }  // namespace
