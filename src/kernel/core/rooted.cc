@@ -75,8 +75,26 @@ int make_component(int root, int parent, const char* prefix, const char* name, c
   return make_directory(root, target.c_str(), mode, depth - 1);
 }
 
+// Most often only the last one is missing: one look tells, instead of one at each component. -ENOENT: more
+// is.
+int make_last_component(int root, const char* path, std::uint32_t mode, int depth) {
+  const char* name = path;
+  for (const char* at = path; *at != 0; ++at)
+    if (*at == '/') name = at + 1;
+  std::size_t size = 0;
+  while (name[size] != 0) ++size;
+  if (is_dots(name, size) || name == path) return -ENOENT;
+  PathBuffer prefix;
+  prefix.append(path, static_cast<std::size_t>(name - path) - 1);
+  if (prefix.overflow()) return -ENAMETOOLONG;
+  const UniqueFd parent(rooted_open(root, *prefix.c_str() == 0 ? "/" : prefix.c_str(), kFindDirectory));
+  if (!parent) return parent.get();  // -errno
+  return make_component(root, parent.get(), prefix.c_str(), name, path, mode, depth);
+}
+
 int make_directory(int root, const char* path, std::uint32_t mode, int depth) {
   if (const int fd = rooted_open(root, path, kFindDirectory); fd != -ENOENT) return fd;
+  if (const int fd = make_last_component(root, path, mode, depth); fd != -ENOENT) return fd;
   UniqueFd parent(rooted_open(root, "/", kFindDirectory));
   if (!parent) return parent.get();  // -errno
   PathBuffer prefix;
