@@ -4,19 +4,29 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/sync_stream.h>
 
+#include <string>
+#include <vector>
+
+#include "cri/container_events.h"
 #include "cri/engines.h"
+#include "cri/in_flight.h"
 #include "cri/protocol.h"
+#include "cri/resources.h"
 
 namespace fermata::cri {
 
+// Thread-safe. Everything is borrowed.
 class Containers {
  public:
-  explicit Containers(Engines& engines) : engines_(engines) {}
+  Containers(Engines& engines, Events& events);
 
+  // One that was made already and never started is answered for.
   grpc::Status CreateContainer(grpc::ServerContext& context, const v1::CreateContainerRequest& request,
                                v1::CreateContainerResponse& response);
+  // Of one that runs: done. One that has run is not started again.
   grpc::Status StartContainer(grpc::ServerContext& context, const v1::StartContainerRequest& request,
                               v1::StartContainerResponse& response);
+  // Of one that is not there: done.
   grpc::Status StopContainer(grpc::ServerContext& context, const v1::StopContainerRequest& request,
                              v1::StopContainerResponse& response);
   grpc::Status RemoveContainer(grpc::ServerContext& context, const v1::RemoveContainerRequest& request,
@@ -37,7 +47,15 @@ class Containers {
                                 grpc::ServerWriter<v1::StreamContainersResponse>& writer);
 
  private:
+  // Returns its id.
+  Result<std::string> create(const v1::CreateContainerRequest& request);
+  Result<std::vector<v1::Container>> list(const v1::ContainerFilter& filter);
+
   Engines& engines_;
+  Events& events_;
+  const LimitSupport limits_;
+  InFlight<std::string> creating_{
+      Abandoned::finish};  // by pod, name and attempt; last: it waits for its work
 };
 
 }  // namespace fermata::cri

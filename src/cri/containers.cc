@@ -1,0 +1,206 @@
+#include "cri/containers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "cri/container_config.h"
+#include "cri/members.h"
+#include "cri/pod_names.h"
+#include "cri/rpc_status.h"
+#include "cri/send_in_parts.h"
+
+namespace fermata::cri {
+namespace {
+
+constexpr std::size_t kMaxProfile = 1u << 20;
+constexpr std::int64_t kMaxTimeout = 10L * 365 * 24 * 3600;  // seconds; more is as good as forever
+
+bool is_gone(const Error& error) { return error.kind() == ErrorKind::not_found; }
+
+Result<std::string> read_profile(const std::string& path) { return read_file(path, kMaxProfile); }
+
+// Whose PID namespace is to be shared: one of the same pod.
+Result<void> check_target(pod::Engine& engine, const Pod& pod, pod::ContainerConfig& config) {
+  if (config.pid.kind != "container") return {};
+  TRY(const Member target, member(engine, config.pid.target));
+  if (target.info.pod_id != pod.info.id)
+    return fail(ErrorKind::invalid_argument, "the target container {} is in another pod", config.pid.target);
+  config.pid.target = target.info.id;
+  return {};
+}
+
+// The one that the same request has made before, if it has not been started.
+Result<std::optional<std::string>> made_before(pod::Engine& engine, const std::string& name,
+                                               const v1::CreateContainerRequest& request) {
+  auto there = engine.inspect(name);
+  if (!there && is_gone(there.error())) return std::optional<std::string>();
+  if (!there) return tl::unexpected(std::move(there.error()));
+  // An id that begins so.
+  if (there->name != name) return std::optional<std::string>();
+  TRY(const Member old, member(engine, there->id));
+  const bool same = old.request.config().SerializeAsString() == request.config().SerializeAsString();
+  if (same && state_of(old.info) == v1::CONTAINER_CREATED) return std::optional(old.info.id);
+  return fail(ErrorKind::conflict,
+              "this attempt of the container was made before as {}: remove it, or count the attempts up",
+              old.info.id);
+}
+
+}  // namespace
+
+Containers::Containers(Engines& engines, Events& events)
+    : engines_(engines), events_(events), limits_(detect_limit_support()) {}
+
+Result<std::string> Containers::create(const v1::CreateContainerRequest& request) {
+  TRY(auto engine, engines_.lease());
+  TRY(const Pod pod, pod_of(*engine, request.pod_sandbox_id()));
+  if (!pod.info.ready)
+    return fail(ErrorKind::conflict, "pod {} is not ready: it has ended", request.pod_sandbox_id());
+  const ContainerPlace place{.pod = pod.info.id, .sandbox = pod.request};
+  TRY(auto config, plan_container(request, place, limits_, read_profile));
+  TRY(auto before, made_before(*engine, config.name, request));
+  if (before) return std::move(*before);
+  TRY(check_target(*engine, pod, config));
+  TRY(auto id, engine->create(std::move(config)));
+  events_.look(pod.info.id);
+  return id;
+}
+
+grpc::Status Containers::CreateContainer(grpc::ServerContext& context,
+                                         const v1::CreateContainerRequest& request,
+                                         v1::CreateContainerResponse& response) {
+  if (request.pod_sandbox_id().empty()) return missing("pod_sandbox_id");
+  if (!request.has_config()) return missing("config");
+  const auto& metadata = request.config().metadata();
+  const std::string key =
+      fmt::format("{}/{}/{}", request.pod_sandbox_id(), metadata.name(), metadata.attempt());
+  auto id = creating_.run(
+      key, [&] { return context.IsCancelled(); },
+      [this, request](const std::stop_token&) -> Result<std::string> {
+        auto created = create(request);
+        if (!created)
+          return fail_with(std::move(created.error()),
+                           "container '" + request.config().metadata().name() + "'");
+        return created;
+      });
+  if (!id) return grpc::Status::CANCELLED;
+  RPC_TRY(*response.mutable_container_id(), std::move(*id));
+  return grpc::Status::OK;
+}
+
+grpc::Status Containers::StartContainer(grpc::ServerContext&, const v1::StartContainerRequest& request,
+                                        v1::StartContainerResponse&) {
+  if (request.container_id().empty()) return missing("container_id");
+  RPC_TRY(auto engine, engines_.lease());
+  RPC_TRY(const Member asked, member(*engine, request.container_id()));
+  const auto state = state_of(asked.info);
+  if (state == v1::CONTAINER_RUNNING) return grpc::Status::OK;
+  if (state != v1::CONTAINER_CREATED)
+    return to_status(Error(ErrorKind::conflict, 0,
+                           fmt::format("container {} has run, and is not started again: create another",
+                                       request.container_id())));
+  auto started = engine->start(asked.info.id, {});
+  events_.look(asked.info.pod_id);
+  if (started) return grpc::Status::OK;
+  return to_status(
+      std::move(started.error().error)
+          .with_context(fmt::format("container '{}'", asked.request.config().metadata().name())));
+}
+
+grpc::Status Containers::StopContainer(grpc::ServerContext&, const v1::StopContainerRequest& request,
+                                       v1::StopContainerResponse&) {
+  if (request.container_id().empty()) return missing("container_id");
+  RPC_TRY(auto engine, engines_.lease());
+  const auto asked = member(*engine, request.container_id());
+  if (!asked && is_gone(asked.error())) return grpc::Status::OK;
+  if (!asked) return to_status(asked.error());
+  const std::int64_t timeout = std::clamp<std::int64_t>(request.timeout(), 0, kMaxTimeout);
+  const auto stopped =
+      engine->stop(asked->info.id, static_cast<int>(timeout), timeout == 0 ? "KILL" : std::string());
+  events_.look(asked->info.pod_id);
+  return !stopped && is_gone(stopped.error()) ? grpc::Status::OK : to_status(stopped);
+}
+
+grpc::Status Containers::RemoveContainer(grpc::ServerContext&, const v1::RemoveContainerRequest& request,
+                                         v1::RemoveContainerResponse&) {
+  if (request.container_id().empty()) return missing("container_id");
+  RPC_TRY(auto engine, engines_.lease());
+  const auto asked = member(*engine, request.container_id());
+  if (!asked && is_gone(asked.error())) return grpc::Status::OK;
+  if (!asked) return to_status(asked.error());
+  const auto removed = engine->remove(asked->info.id, {.force = true, .volumes = true});
+  events_.look(asked->info.pod_id);
+  return !removed && is_gone(removed.error()) ? grpc::Status::OK : to_status(removed);
+}
+
+grpc::Status Containers::ContainerStatus(grpc::ServerContext&, const v1::ContainerStatusRequest& request,
+                                         v1::ContainerStatusResponse& response) {
+  if (request.container_id().empty()) return missing("container_id");
+  RPC_TRY(auto engine, engines_.lease());
+  RPC_TRY(const Member asked, member(*engine, request.container_id()));
+  RPC_TRY(*response.mutable_status(), status_of(*engine, asked));
+  if (request.verbose()) (*response.mutable_info())["info"] = details_of(asked.info, asked.request);
+  return grpc::Status::OK;
+}
+
+Result<std::vector<v1::Container>> Containers::list(const v1::ContainerFilter& filter) {
+  TRY(auto engine, engines_.lease());
+  TRY(const auto members, members_of(*engine, ""));
+  std::vector<v1::Container> found;
+  for (const Member& member : members)
+    if (auto entry = entry_of(member.info, member.request); matches(filter, entry))
+      found.push_back(std::move(entry));
+  return found;
+}
+
+grpc::Status Containers::ListContainers(grpc::ServerContext&, const v1::ListContainersRequest& request,
+                                        v1::ListContainersResponse& response) {
+  RPC_TRY(auto containers, list(request.filter()));
+  for (v1::Container& container : containers) *response.add_containers() = std::move(container);
+  return grpc::Status::OK;
+}
+
+grpc::Status Containers::StreamContainers(grpc::ServerContext&, const v1::StreamContainersRequest& request,
+                                          grpc::ServerWriter<v1::StreamContainersResponse>& writer) {
+  RPC_TRY(auto containers, list(request.filter()));
+  return send_in_parts(writer, std::move(containers),
+                       [](v1::StreamContainersResponse& part, v1::Container container) {
+                         *part.add_containers() = std::move(container);
+                       });
+}
+
+grpc::Status Containers::UpdateContainerResources(grpc::ServerContext&,
+                                                  const v1::UpdateContainerResourcesRequest& request,
+                                                  v1::UpdateContainerResourcesResponse&) {
+  if (request.container_id().empty()) return missing("container_id");
+  RPC_TRY(const auto changes, changed_limits(request.linux(), limits_));
+  RPC_TRY(auto engine, engines_.lease());
+  RPC_TRY(const Member asked, member(*engine, request.container_id()));
+  RPC_TRY(engine->update(asked.info.id, changes));
+  return grpc::Status::OK;
+}
+
+grpc::Status Containers::ReopenContainerLog(grpc::ServerContext&,
+                                            const v1::ReopenContainerLogRequest& request,
+                                            v1::ReopenContainerLogResponse&) {
+  if (request.container_id().empty()) return missing("container_id");
+  RPC_TRY(auto engine, engines_.lease());
+  RPC_TRY(const Member asked, member(*engine, request.container_id()));
+  return to_status(engine->reopen_log(asked.info.id));
+}
+
+grpc::Status Containers::CheckpointContainer(grpc::ServerContext&,
+                                             const v1::CheckpointContainerRequest& request,
+                                             v1::CheckpointContainerResponse&) {
+  if (request.container_id().empty()) return missing("container_id");
+  RPC_TRY(auto engine, engines_.lease());
+  RPC_TRY(const Member asked, member(*engine, request.container_id()));
+  if (state_of(asked.info) != v1::CONTAINER_RUNNING)
+    return to_status(Error(
+        ErrorKind::conflict, 0,
+        fmt::format("container {} does not run: there is nothing to checkpoint", request.container_id())));
+  return to_status(Error(ErrorKind::unsupported, 0, "containers of pods cannot be checkpointed yet"));
+}
+
+}  // namespace fermata::cri

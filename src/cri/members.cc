@@ -1,0 +1,57 @@
+#include "cri/members.h"
+
+#include "cri/keepsake.h"
+
+namespace fermata::cri {
+
+Result<std::vector<Member>> members_of(pod::Engine& engine, const std::string& pod) {
+  TRY(auto infos, pod.empty() ? engine.list({.all = true, .infra = false, .filters = {}, .last = {}})
+                              : engine.members(pod));
+  std::vector<Member> members;
+  for (pod::ContainerInfo& info : infos) {
+    // What somebody made by hand under our name is not Kubernetes'.
+    auto request = container_request(info);
+    if (request) members.push_back({.info = std::move(info), .request = std::move(*request)});
+  }
+  return members;
+}
+
+Result<Member> member(pod::Engine& engine, const std::string& container) {
+  TRY(auto info, engine.inspect(container));
+  if (info.infra) return fail(ErrorKind::not_found, "No such container: {} (it is a pod)", container);
+  TRY(auto request, container_request(info));
+  return Member{.info = std::move(info), .request = std::move(request)};
+}
+
+Result<ImageNames> names_of_image(pod::Engine& engine, const std::string& id) {
+  const auto image = engine.images().by_id(id);
+  if (!image && image.error().kind() == ErrorKind::not_found) return ImageNames();
+  if (!image) return tl::unexpected(image.error());
+  ImageNames names;
+  if (!image->names.empty()) names.tag = image->names.front();
+  if (!image->repo_digests.empty()) names.digest = image->repo_digests.front();
+  return names;
+}
+
+Result<v1::ContainerStatus> status_of(pod::Engine& engine, const Member& member) {
+  TRY(const auto image, names_of_image(engine, member.info.image_id));
+  return status_of(member.info, member.request, image);
+}
+
+Result<Pod> pod_of(pod::Engine& engine, const std::string& id) {
+  TRY(auto info, engine.inspect_pod(id));
+  TRY(auto request, sandbox_request(info.infra));
+  return Pod{.info = std::move(info), .request = std::move(request)};
+}
+
+Result<std::vector<Pod>> all_pods(pod::Engine& engine) {
+  TRY(auto infos, engine.list_pods());
+  std::vector<Pod> pods;
+  for (pod::PodInfo& info : infos) {
+    auto request = sandbox_request(info.infra);
+    if (request) pods.push_back({.info = std::move(info), .request = std::move(*request)});
+  }
+  return pods;
+}
+
+}  // namespace fermata::cri

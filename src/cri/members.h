@@ -1,0 +1,35 @@
+// Containers of pods together with the requests that made them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cri/protocol.h"
+#include "cri/statuses.h"
+#include "pod/engine.h"
+
+namespace fermata::cri {
+
+struct Member {
+  pod::ContainerInfo info;
+  v1::CreateContainerRequest request;
+};
+
+// Of one pod, by its whole id, or of all pods ("").
+Result<std::vector<Member>> members_of(pod::Engine& engine, const std::string& pod);
+// An infra container is none: it is its pod.
+Result<Member> member(pod::Engine& engine, const std::string& container);
+
+Result<ImageNames> names_of_image(pod::Engine& engine, const std::string& id);
+Result<v1::ContainerStatus> status_of(pod::Engine& engine, const Member& member);
+
+struct Pod {
+  pod::PodInfo info;
+  v1::RunPodSandboxRequest request;
+};
+
+// By id or the beginning of one.
+Result<Pod> pod_of(pod::Engine& engine, const std::string& id);
+Result<std::vector<Pod>> all_pods(pod::Engine& engine);
+
+}  // namespace fermata::cri
