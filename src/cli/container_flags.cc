@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/mount_flags.h"
 #include "cli/resource_flags.h"
+#include "cli/user_flags.h"
 #include "network/network.h"
 
 namespace fermata::cli {
@@ -43,6 +44,7 @@ constexpr FlagSpec kSpecs[] = {
     {"env", 'e', kList, "list", "Set environment variables"},
     {"env-file", 0, kList, "list", "Read in a file of environment variables"},
     {"expose", 0, kList, "list", "Expose a port or a range of ports"},
+    {"gidmap", 0, kList, "list", "Group IDs of the user namespace (CONTAINER:HOST:SIZE)"},
     {"group-add", 0, kList, "list", "Add additional groups to join"},
     {"hostname", 'h', kText, "string", "Container host name"},
     {"infra-image", 0, kText, "string",
@@ -86,8 +88,10 @@ constexpr FlagSpec kSpecs[] = {
     {"sysctl", 0, kList, "map", "Sysctl options"},
     {"tmpfs", 0, kList, "list", "Mount a tmpfs directory"},
     {"tty", 't', kBoolean, "", "Allocate a pseudo-TTY"},
+    {"uidmap", 0, kList, "list", "User IDs of the user namespace (CONTAINER:HOST:SIZE)"},
     {"ulimit", 0, kList, "ulimit", "Ulimit options"},
     {"user", 'u', kText, "string", "Username or UID (format: <name|uid>[:<group|gid>])"},
+    {"userns", 0, kText, "string", "User namespace to use (host|auto|private)"},
     {"uts", 0, kText, "string", "UTS namespace to use (private|host)"},
     {"volume", 'v', kList, "list", "Bind mount a volume"},
     {"workdir", 'w', kText, "string", "Working directory inside the container"},
@@ -229,6 +233,7 @@ class ConfigReader {
     TRY(config_.pid, parse_namespace("pid", "PID", flags_.text("pid"), kPid));
     TRY(config_.uts, parse_namespace("uts", "UTS", flags_.text("uts"), kOwn));
     TRY(config_.cgroupns, parse_namespace("cgroupns", "CGROUP", flags_.text("cgroupns"), kOwn));
+    TRY(user_namespace_flags(flags_, specs_, &config_));
     if (config_.hostname.empty() || config_.uts.kind != "host") return {};
     return invalid("conflicting options: hostname and the UTS mode");
   }

@@ -230,7 +230,7 @@ void append_covered_paths(Value::Members& out, const pod::ContainerConfig& confi
 // Settings of docker's that there are none of here, as it shows them unused: a template that asks for them
 // is to go on.
 void append_unused(Value::Members& out) {
-  for (const char* name : {"Cgroup", "ContainerIDFile", "Isolation", "UsernsMode", "VolumeDriver"})
+  for (const char* name : {"Cgroup", "ContainerIDFile", "Isolation", "VolumeDriver"})
     out.emplace_back(name, "");
   for (const char* name : {"CpuCount", "CpuPercent", "CpuRealtimePeriod", "CpuRealtimeRuntime",
                            "IOMaximumBandwidth", "IOMaximumIOps"})
@@ -239,6 +239,19 @@ void append_unused(Value::Members& out) {
     out.emplace_back(name, Value::nil_list());
   out.emplace_back("MemorySwappiness", nullptr);
   out.emplace_back("OomKillDisable", false);
+}
+
+// podman's field.
+void append_user_namespace(Value::Members& out, const pod::ContainerConfig& config) {
+  if (!config.user_namespace) return;
+  const auto lines = [](const std::vector<oci::IdMapping>& mappings) {
+    std::vector<std::string> texts;
+    for (const oci::IdMapping& one : mappings)
+      texts.push_back(fmt::format("{}:{}:{}", one.container_id, one.host_id, one.size));
+    return Value::strings(texts);
+  };
+  out.emplace_back("IDMappings", Value::object({{"UidMap", lines(config.user_namespace->uids)},
+                                                {"GidMap", lines(config.user_namespace->gids)}}));
 }
 
 Value host_config(const ContainerInfo& container) {
@@ -274,6 +287,7 @@ Value host_config(const ContainerInfo& container) {
       {"SecurityOpt", Value::strings_or_nil(config.security_opt)},
       {"Tmpfs", Value::map(std::move(tmpfs), "")},
       {"UTSMode", mode_text(config.uts, "")},
+      {"UsernsMode", config.user_namespace ? "private" : ""},
       {"ShmSize", config.shm_size.value_or(64u << 20)},
       {"Sysctls", labels_value(config.sysctls)},
       {"CgroupParent", ""},
@@ -284,6 +298,7 @@ Value host_config(const ContainerInfo& container) {
   };
   append_resources(out, config.resources);
   append_covered_paths(out, config);
+  append_user_namespace(out, config);
   append_unused(out);
   return Value(std::move(out));
 }

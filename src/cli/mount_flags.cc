@@ -76,6 +76,8 @@ Result<void> volume_option(VolumeMount& mount, std::string_view option) {
     mount.readonly = true;
   else if (option == "nocopy")
     mount.no_copy = true;
+  else if (option == "idmap")
+    mount.idmap = true;  // podman's
   else if (is_propagation(option))
     mount.propagation = option;
   // Labels are SELinux's, consistency is Docker Desktop's: nothing to do on this kernel.
@@ -109,7 +111,7 @@ Result<std::vector<std::string>> csv_fields(std::string_view text) {
 // The fields of one --mount, read in any order.
 struct MountFields {
   std::string type = "volume", source, target, propagation, size, mode;
-  bool readonly = false, no_copy = false;
+  bool readonly = false, no_copy = false, idmap = false;
 };
 
 Result<void> mount_field(MountFields& fields, std::string_view field) {
@@ -123,6 +125,7 @@ Result<void> mount_field(MountFields& fields, std::string_view field) {
     return {};
   };
   if (key == "readonly" || key == "ro") return boolean(fields.readonly);
+  if (key == "idmap") return boolean(fields.idmap);
   if (key == "volume-nocopy") return boolean(fields.no_copy);
   if (!pair) return invalid(fmt::format("invalid field '{}' must be a key=value pair", field));
   if (key == "type")
@@ -216,6 +219,7 @@ Result<VolumeMount> parse_mount(std::string_view text, std::string_view director
   VolumeMount mount;
   mount.readonly = fields.readonly;
   mount.no_copy = fields.no_copy;
+  mount.idmap = fields.idmap;
   if (fields.target.empty()) return invalid("target is required");
   TRY(set_destination(mount, fields.target));
   if (fields.type == "bind") {

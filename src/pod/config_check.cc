@@ -12,6 +12,7 @@
 #include "pod/container_spec.h"
 #include "pod/engine.h"
 #include "pod/limits.h"
+#include "pod/user_ids.h"
 #include "runtime/sysctls.h"
 
 namespace fermata::pod {
@@ -59,6 +60,28 @@ Result<void> check_joined_network(const ContainerConfig& config) {
   return {};
 }
 
+// What belongs to the host its root has no power over.
+Result<void> check_user_namespace_mode(const ContainerConfig& config) {
+  if (!config.user_namespace && !config.own_users) return {};
+  if (config.user_namespace) TRY(check_user_namespace(*config.user_namespace));
+  if (config.net.kind == "container")
+    return fail(
+        ErrorKind::invalid_argument,
+        "conflicting options: a user namespace and the network mode (set it on '{}', the container that "
+        "the network belongs to: those who join it share its user namespace)",
+        config.net.target);
+  const std::pair<const char*, const NamespaceMode*> modes[] = {
+      {"network", &config.net}, {"PID", &config.pid}, {"IPC", &config.ipc}};
+  for (const auto& [what, mode] : modes)
+    if (mode->kind == "host" || mode->kind == "container")
+      return fail(
+          ErrorKind::invalid_argument,
+          "conflicting options: a user namespace and the {} namespace of {}: its root has no power over "
+          "that",
+          what, mode->kind == "host" ? "the host" : "another container");
+  return {};
+}
+
 Result<void> check_namespaces(const ContainerConfig& config) {
   TRY(check_kind(config.net, "network", {"", "bridge", "default", "none", "host", "cni", "container"}));
   TRY(check_kind(config.ipc, "IPC", {"", "private", "shareable", "host", "none", "container"}));
@@ -72,6 +95,7 @@ Result<void> check_namespaces(const ContainerConfig& config) {
         "conflicting options: a cgroup parent and the network mode (set it on '{}', the founder of the "
         "pod)",
         config.net.target);
+  TRY(check_user_namespace_mode(config));
   if (config.uts.kind == "host" && !config.hostname.empty())
     return fail(ErrorKind::invalid_argument, "conflicting options: hostname and the UTS mode");
   if (config.hostname.size() > kMaximumHostname)

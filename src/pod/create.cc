@@ -15,6 +15,7 @@
 #include "pod/limits.h"
 #include "pod/names.h"
 #include "pod/sharing.h"
+#include "pod/user_ids.h"
 #include "pod/volumes.h"
 #include "runtime/sysctls.h"
 
@@ -172,6 +173,17 @@ Result<std::optional<PodRow>> resolve_targets(Engine::Impl& engine, ContainerCon
   return joined;
 }
 
+// In the transaction that records the choice.
+Result<void> choose_users(Store& store, ContainerConfig& config) {
+  if (!config.own_users || config.user_namespace) return {};
+  TRY(const auto pods, store.pods(false));
+  std::vector<UserNamespace> others;
+  for (const PodRow& pod : pods)
+    if (pod.config.user_namespace) others.push_back(*pod.config.user_namespace);
+  TRY(config.user_namespace, choose_user_namespace(others));
+  return {};
+}
+
 void add_warnings(ContainerRow& container, const oci::ImageConfig& image) {
   auto& warnings = container.runtime.warnings;
   const auto& config = container.config;
@@ -231,6 +243,7 @@ Result<std::string> Engine::Impl::create(ContainerConfig config, bool unasked) {
     TRY(store().pod(joined->id));
     container.pod = joined->id;
   } else {
+    TRY(choose_users(store(), container.config));
     PodRow pod = found_pod(container, infra);
     pod.config.infra_made = unasked;
     TRY(store().insert(pod));

@@ -145,6 +145,7 @@ Result<PreparedExec> prepare(Engine::Impl& engine, const ContainerRow& container
     return tl::unexpected(std::move(plan.error()));
   }
   prepared.plan = std::move(*plan);
+  prepared.request.stream_owner = stream_owner(pod.config, process.user);
   prepared.request.container = container.id;
   prepared.request.flags = monitor::kExec | (config.terminal ? monitor::kTerminal : 0) |
                            (config.stdin_open ? monitor::kStdinOpen | monitor::kStdinOnce : 0);

@@ -78,6 +78,7 @@ SessionResult Launcher::launch(const StreamSelection& streams) {
   request.directory = directory_.get();
   request.oom_events = oom_events_.get();
   request.group = std::move(group_);
+  request.stream_owner = stream_owner(pod_.config, container_.runtime.user);
   return launch_process(live_, plan_, container_.runtime.resolved.args, std::move(request), streams);
 }
 

@@ -36,10 +36,10 @@ std::ptrdiff_t depth(const oci::Mount& mount) {
   return std::count(mount.destination.begin(), mount.destination.end(), '/');
 }
 
-bool private_cgroup_namespace(const ContainerConfig& config) {
+bool private_cgroup_namespace(const ContainerConfig& config, bool mapped) {
   // Docker gives one on v2, and on v1 shows the container its own groups by bind mounts; the namespace does
-  // both. A privileged container sees the host's.
-  if (config.cgroupns.kind.empty()) return !config.privileged;
+  // both. A privileged container sees the host's, but the root of a user namespace could not mount it.
+  if (config.cgroupns.kind.empty()) return !config.privileged || mapped;
   return config.cgroupns.kind == "private";
 }
 
@@ -138,18 +138,17 @@ Result<UniqueFd> Launcher::open_image_root() {
   const auto layers = layer_paths(false);
   if (layers.empty()) return fail(ErrorKind::not_found, "the image has no layers");
   if (layers.size() == 1) return open_file(layers[0], O_RDONLY | O_DIRECTORY);
+  // With the owners that a volume keeps on disk.
   const auto& names = container_.runtime.resolved.layers;
-  return open_merged_layers(engine_.images().layers_directory(), {names.rbegin(), names.rend()},
-                            engine_.options().run_root + "/rootfs");
+  LayerView image = view({names.rbegin(), names.rend()});
+  image.user_namespace = -1;
+  return open_merged_layers(image);
 }
 
 Result<UniqueFd> Launcher::clone_image(const VolumeMount& mount) {
   TRY(const auto image, engine_.images().by_id(mount.source));
   if (image.layers.empty()) return fail(ErrorKind::not_found, "image {} has no layers", mount.source);
-  const std::string mount_point = engine_.options().run_root + "/rootfs";
-  TRY(make_directories(mount_point, 0700));
-  auto tree = clone_merged_layers(engine_.images().layers_directory(),
-                                  {image.layers.rbegin(), image.layers.rend()}, mount_point, mount.sub_path);
+  auto tree = clone_merged_layers(view({image.layers.rbegin(), image.layers.rend()}), mount.sub_path);
   if (!tree)
     return fail_with(std::move(tree.error()), fmt::format("mount the image at '{}'", mount.destination));
   return tree;
@@ -169,6 +168,7 @@ Result<void> Launcher::open_root(oci::RuntimeSpec& spec) {
   const std::string directory = engine_.container_directory(container_.id);
   TRY(make_directories(directory + "/upper"));
   TRY(make_directories(directory + "/work", 0700));
+  if (user_namespace_ >= 0) return open_mapped_root(spec, directory);
   oci::RuntimeSpec::Overlay overlay{.lower = {resolved.layers.rbegin(), resolved.layers.rend()},
                                     .layers_directory = engine_.images().layers_directory(),
                                     .upper = directory + "/upper",
@@ -227,9 +227,9 @@ Result<void> Launcher::add_ipc(oci::RuntimeSpec& spec, UniqueFd pod_ipc, const U
   return {};
 }
 
-Result<void> Launcher::add_namespaces(oci::RuntimeSpec& spec) {
+Result<void> Launcher::add_namespaces(oci::RuntimeSpec& spec, PodNamespaces held) {
   const ContainerConfig& config = container_.config;
-  TRY(auto held, live_.client.namespaces());
+  if (user_namespace_ >= 0) map_users(spec);
   spec.namespaces.push_back({.type = Type::mount});
   if (held.net) join(spec, Type::network, std::move(held.net));
   if (held.uts && config.uts.kind != "host") join(spec, Type::uts, std::move(held.uts));
@@ -240,15 +240,18 @@ Result<void> Launcher::add_namespaces(oci::RuntimeSpec& spec) {
   } else if (config.pid.kind != "host") {
     spec.namespaces.push_back({.type = Type::pid});
   }
-  if (private_cgroup_namespace(config)) spec.namespaces.push_back({.type = Type::cgroup});
+  if (private_cgroup_namespace(config, user_namespace_ >= 0))
+    spec.namespaces.push_back({.type = Type::cgroup});
   return {};
 }
 
 Result<void> Launcher::add_mounts(oci::RuntimeSpec& spec) {
   const Resolved& resolved = container_.runtime.resolved;
-  TRY(auto prepared, prepare_mounts(
-                         engine_.options().root, resolved.mounts, [this] { return open_image_root(); },
-                         [this](const VolumeMount& mount) { return clone_image(mount); }));
+  TRY(auto prepared, prepare_mounts({.root = engine_.options().root,
+                                     .open_image = [this] { return open_image_root(); },
+                                     .clone_image = [this](const auto& mount) { return clone_image(mount); },
+                                     .user_namespace = user_namespace_},
+                                    resolved.mounts));
   container_.runtime.mounts = std::move(prepared.applied);
   for (UniqueFd& tree : prepared.trees) kept_.push_back(std::move(tree));
   std::vector<oci::Mount> mounts = std::move(prepared.mounts);
@@ -272,8 +275,23 @@ Result<void> Launcher::add_mounts(oci::RuntimeSpec& spec) {
   std::stable_sort(mounts.begin(), mounts.end(),
                    [](const auto& a, const auto& b) { return depth(a) < depth(b); });
   spec.mounts.insert(spec.mounts.end(), shm_.begin(), shm_.end());
+  spec.mounts.insert(spec.mounts.end(), device_mounts_.begin(), device_mounts_.end());
   spec.mounts.insert(spec.mounts.end(), mounts.begin(), mounts.end());
   return {};
+}
+
+// What it may use, and what of that is to be made in /dev.
+Result<std::vector<AllowedDevice>> Launcher::collect_devices(std::vector<oci::Device>* nodes) {
+  std::vector<AllowedDevice> devices;
+  if (container_.config.privileged) devices = all_host_devices();
+  for (const AllowedDevice& allowed : devices) nodes->push_back(allowed.device);
+  for (const std::string& text : container_.config.devices) {
+    TRY(const DeviceRequest request, parse_device(text));
+    TRY(const auto found, find_devices(request));
+    for (const AllowedDevice& allowed : found) TRY(add_device(request, allowed.device, nodes));
+    devices.insert(devices.end(), found.begin(), found.end());
+  }
+  return devices;
 }
 
 Result<void> Launcher::make_group(const std::vector<AllowedDevice>& devices) {
@@ -354,21 +372,17 @@ Result<void> Launcher::prepare(const StreamSelection& streams) {
   TRY(place_log(directory));
   TRY(resolve_process());
 
-  std::vector<AllowedDevice> devices;
-  if (config.privileged) devices = all_host_devices();
-  for (const std::string& text : config.devices) {
-    TRY(const DeviceRequest request, parse_device(text));
-    TRY(const auto found, find_devices(request));
-    devices.insert(devices.end(), found.begin(), found.end());
-  }
+  TRY(auto held, live_.client.namespaces());
+  if (held.user) user_namespace_ = keep(std::move(held.user));
+  std::vector<oci::Device> nodes;
+  TRY(const auto devices, collect_devices(&nodes));
   SpecInput input{.config = config,
                   .resolved = resolved,
                   .user = container_.runtime.user,
                   .env = container_.runtime.env,
-                  .devices = {},
+                  .devices = std::move(nodes),
                   .rows = streams.rows,
                   .columns = streams.columns};
-  for (const auto& allowed : devices) input.devices.push_back(allowed.device);
   oci::RuntimeSpec spec;
   if (resolved.pause) {
     spec = make_pause_spec(input);
@@ -376,7 +390,7 @@ Result<void> Launcher::prepare(const StreamSelection& streams) {
     TRY(spec, make_spec(input));
   }
   TRY(open_root(spec));
-  TRY(add_namespaces(spec));
+  TRY(add_namespaces(spec, std::move(held)));
   TRY(add_mounts(spec));
   TRY(const Security security, parse_security(config.security_opt));
   if (!config.privileged && !security.seccomp_unconfined) {

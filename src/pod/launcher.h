@@ -8,6 +8,7 @@
 
 #include "pod/container_spec.h"
 #include "pod/engine_impl.h"
+#include "pod/sandbox.h"
 #include "runtime/launch_plan.h"
 
 namespace fermata::pod {
@@ -27,12 +28,20 @@ class Launcher {
   Result<void> resolve_process();
   Result<void> place_log(const std::string& directory);
   Result<void> open_root(oci::RuntimeSpec& spec);
-  Result<void> add_namespaces(oci::RuntimeSpec& spec);
+  Result<void> add_namespaces(oci::RuntimeSpec& spec, PodNamespaces held);
   Result<void> add_ipc(oci::RuntimeSpec& spec, UniqueFd pod_ipc, const UniqueFd& pod_mounts);
   Result<void> add_mounts(oci::RuntimeSpec& spec);
+  Result<std::vector<AllowedDevice>> collect_devices(std::vector<oci::Device>* nodes);
   Result<void> make_group(const std::vector<AllowedDevice>& devices);
   void warn_of_sysctls();
   Result<void> warn_of_limits();
+  // launch_mapped.cc
+  void map_users(oci::RuntimeSpec& spec) const;
+  Result<void> open_mapped_root(oci::RuntimeSpec& spec, const std::string& directory);
+  LayerView view(std::vector<std::string> names) const;
+  Result<void> add_device(const DeviceRequest& request, const oci::Device& device,
+                          std::vector<oci::Device>* nodes);
+
   Result<UniqueFd> open_image_root();
   Result<UniqueFd> clone_image(const VolumeMount& mount);
   std::vector<std::string> layer_paths(bool with_upper) const;
@@ -48,11 +57,15 @@ class Launcher {
   ContainerRow& container_;
 
   std::vector<UniqueFd> kept_;  // what spec and plan borrow
-  std::vector<oci::Mount> shm_;
+  std::vector<oci::Mount> shm_, device_mounts_;
+  int user_namespace_ = -1;  // of kept_; -1: the host's
   runtime::LaunchPlan plan_;
   UniqueFd init_program_, directory_, oom_events_;
   kernel::Cgroup::Handles group_;
 };
+
+// Of pipes that a process of `user` gets: the host's id. nullopt: the pod has no user namespace.
+std::optional<std::uint32_t> stream_owner(const PodConfig& pod, const oci::User& user);
 
 // What a monitor's failed launch means to the user.
 StartFailure launch_failure(const runtime::LaunchPlan& plan, const std::vector<std::string>& args,

@@ -35,6 +35,7 @@ struct VolumeMount {
   std::string sub_path;             // of image: a directory or file below its root; "": all of it
   bool recursive_readonly = true;   // with readonly: all that is mounted below, too; mount_setattr(2)
   std::vector<oci::IdMapping> uid_mappings, gid_mappings;  // of bind: an idmapped mount
+  bool idmap = false;  // of bind: one with the mappings of the pod's user namespace; volumes always are
 };
 
 // The user namespace of a pod. Every id of an image must be mapped; user_namespaces(7).
@@ -131,7 +132,7 @@ struct ContainerConfig {
   std::optional<std::vector<std::string>> masked_paths, readonly_paths;  // nullopt: the default ones
   bool strict_groups = false;                   // the groups given, and none that the image gives the user
   std::optional<UserNamespace> user_namespace;  // of the pod that it founds; nullopt: the host's
-  bool own_users = false;  // the engine chooses that one, of ids that no other pod has
+  bool own_users = false;                       // the engine chooses that one, of ids that no other pod has
 };
 
 enum class ContainerState { created, running, exited, removing };

@@ -60,6 +60,7 @@ void fields(F& f, VolumeMount& v) {
   f("recursive_readonly", v.recursive_readonly);
   f("uid_mappings", v.uid_mappings);
   f("gid_mappings", v.gid_mappings);
+  f("idmap", v.idmap);
 }
 template <class F>
 void fields(F& f, Resources& v) {
@@ -160,6 +161,7 @@ void fields(F& f, ContainerConfig& v) {
   f("readonly_paths", v.readonly_paths);
   f("strict_groups", v.strict_groups);
   f("user_namespace", v.user_namespace);
+  f("own_users", v.own_users);
 }
 template <class F>
 void fields(F& f, Resolved& v) {

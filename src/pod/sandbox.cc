@@ -148,9 +148,8 @@ Result<LivePod> Engine::Impl::make_sandbox(PodRow& pod) {
   TRY(auto client, MonitorClient::connect(directory));
   if (!client) return fail(ErrorKind::unavailable, "the monitor of pod {} ended at once", short_id(pod.id));
   TRY(const UniqueFd users, make_user_namespace(pod.config));
-  TRY(const auto namespaces,
-      client->setup(namespaces_of(pod.config), pod.config.shm_size,
-                    pod.config.uts == "host" ? "" : pod.config.hostname, users.get()));
+  TRY(const auto namespaces, client->setup(namespaces_of(pod.config), pod.config.shm_size,
+                                           pod.config.uts == "host" ? "" : pod.config.hostname, users.get()));
   pod.runtime = {.network = {}, .ports = {}, .cgroup = cgroup, .warnings = {}};
   if (bridged) {
     TRY(auto* net, network());

@@ -14,6 +14,8 @@
 #include "base/text.h"
 #include "kernel/copy_tree.h"
 #include "kernel/mounts.h"
+#include "kernel/user_namespace.h"
+#include "pod/user_ids.h"
 
 namespace fermata::pod {
 namespace {
@@ -112,6 +114,15 @@ oci::Mount tmpfs_mount(const VolumeMount& mount) {
   return result;
 }
 
+// A bind mount shows the owners that it has, unless it says otherwise: its files are somebody's on the host.
+Result<void> map_owners(int tree, const VolumeMount& mount, int user_namespace) {
+  if (user_namespace >= 0 && (mount.kind == VolumeMount::Kind::volume || mount.idmap))
+    return kernel::map_mount_ids(tree, user_namespace, false);
+  if (mount.kind != VolumeMount::Kind::bind || mount.uid_mappings.empty()) return {};
+  TRY(const UniqueFd owners, kernel::make_user_namespace(id_maps(mount.uid_mappings, mount.gid_mappings)));
+  return kernel::map_mount_ids(tree, owners.get(), false);
+}
+
 Result<void> apply_attributes(int tree, const VolumeMount& mount) {
   const bool bind = mount.kind == VolumeMount::Kind::bind, image = mount.kind == VolumeMount::Kind::image;
   if (image) return kernel::set_mount_attributes(tree, MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, false);
@@ -139,10 +150,7 @@ Result<void> check_bind_sources(const std::vector<VolumeMount>& mounts) {
   return {};
 }
 
-Result<PreparedMounts> prepare_mounts(
-    const std::string& root, const std::vector<VolumeMount>& mounts,
-    const std::function<Result<UniqueFd>()>& open_image,
-    const std::function<Result<UniqueFd>(const VolumeMount&)>& clone_image) {
+Result<PreparedMounts> prepare_mounts(const MountSources& sources, const std::vector<VolumeMount>& mounts) {
   PreparedMounts prepared;
   for (const VolumeMount& mount : mounts) {
     if (mount.kind == VolumeMount::Kind::tmpfs) {
@@ -156,9 +164,12 @@ Result<PreparedMounts> prepare_mounts(
       TRY(source, bind_source(mount));
       TRY(check_shared(mount));
     } else if (!image) {
-      TRY(source, volume_source(root, mount, open_image));
+      TRY(source, volume_source(sources.root, mount, sources.open_image));
     }
-    TRY(UniqueFd tree, image ? clone_image(mount) : kernel::clone_tree(source, bind));
+    TRY(UniqueFd tree, image ? sources.clone_image(mount) : kernel::clone_tree(source, bind));
+    if (auto mapped = map_owners(tree.get(), mount, sources.user_namespace); !mapped)
+      return fail_with(std::move(mapped.error()),
+                       fmt::format("mount '{}' at '{}'", source, mount.destination));
     TRY(apply_attributes(tree.get(), mount));
     struct stat info = {};
     if (::fstat(tree.get(), &info) != 0) return fail(errno, "stat '{}'", source);

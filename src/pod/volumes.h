@@ -27,11 +27,16 @@ std::string volume_directory(const std::string& root, const std::string& name);
 // For creation: `bind source path does not exist: /x` unless it is to be made.
 Result<void> check_bind_sources(const std::vector<VolumeMount>& mounts);
 
-// `open_image`: the root file system of the container's image as a directory; called when a volume has to be
-// filled.
-// `clone_image`: what a mount of an image shows, as a detached mount.
-Result<PreparedMounts> prepare_mounts(const std::string& root, const std::vector<VolumeMount>& mounts,
-                                      const std::function<Result<UniqueFd>()>& open_image,
-                                      const std::function<Result<UniqueFd>(const VolumeMount&)>& clone_image);
+// What the mounts of a container are made from.
+struct MountSources {
+  std::string root;  // of the engine
+  // The root file system of the container's image as a directory; called when a volume has to be filled.
+  std::function<Result<UniqueFd>()> open_image;
+  // What a mount of an image shows, as a detached mount.
+  std::function<Result<UniqueFd>(const VolumeMount&)> clone_image;
+  // Borrowed: volumes show its owners, and keep on disk those of the inside. -1: they are as on disk.
+  int user_namespace = -1;
+};
+Result<PreparedMounts> prepare_mounts(const MountSources& sources, const std::vector<VolumeMount>& mounts);
 
 }  // namespace fermata::pod

@@ -3,25 +3,15 @@
 #include <sys/mount.h>
 
 #include <algorithm>
-#include <string_view>
 
 #include "runtime/mount_options.h"
+#include "runtime/overlay_options.h"
 #include "runtime/plan_mounts.h"
 
 namespace fermata::runtime {
 namespace {
 
 using init::Op;
-
-// Overlay reads ':' and ',' as separators and '\' as the escape.
-std::string escaped(std::string_view path) {
-  std::string result;
-  for (const char c : path) {
-    if (c == ':' || c == ',' || c == '\\') result += '\\';
-    result += c;
-  }
-  return result;
-}
 
 void bind_root(const std::string& source, const std::string& target, PlanBuilder* plan) {
   plan->add({.op = Op::mount_root, .flags = MS_BIND | MS_REC, .strings = {"", source, target, ""}},
@@ -43,19 +33,7 @@ Result<void> plan_overlay(const oci::RuntimeSpec::Overlay& overlay, const std::s
     bind_root(overlay.lower[0], mount_point, plan);
     return {};
   }
-  std::string data = "lowerdir=";
-  for (std::size_t i = 0; i < overlay.lower.size(); ++i) {
-    if (i > 0) data += ':';
-    data += escaped(overlay.lower[i]);
-  }
-  if (!overlay.upper.empty())
-    data += fmt::format(",upperdir={},workdir={}", escaped(overlay.upper), escaped(overlay.work));
-  // An index would refuse the same upper directory after a crash, and needs file handles of the lower ones.
-  data += ",index=off";
-  if (data.size() > kMaxMountData)
-    return fail(ErrorKind::unsupported,
-                "{} layers are too many for one overlay mount ({} bytes of options, at most {})",
-                overlay.lower.size(), data.size(), kMaxMountData);
+  TRY(const std::string data, overlay_options(overlay));
   plan->add({.op = Op::mount_root, .strings = {"overlay", "overlay", mount_point, data}},
             "mount the overlay root file system");
   return {};
