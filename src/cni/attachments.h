@@ -10,8 +10,8 @@
 // object, like its database, serves one thread at a time; each thread has its own, over one Plugins. Calls
 // take as long as plugins do.
 //
-// What else a pod's network takes is the caller's: the namespace and its pin (namespace_pin.h), and lo
-// (network::Network::prepare_isolated).
+// What else a pod's network takes is the caller's: the namespace and its pin (namespace_pin.h), which should
+// stay until after del(), and lo (network::Network::prepare_isolated).
 #pragma once
 
 #include <functional>

@@ -15,8 +15,9 @@ namespace fermata::cni {
 
 inline constexpr const char* kDefaultPinDirectory = "/run/netns";
 
-// Its path. Both the namespace that is pinned already and another under the same name, from an attempt that
-// was broken off, are found: the first stays, the second is replaced.
+// Its path. If the namespace is pinned already it stays; another under the same name, from an attempt that
+// was broken off, is replaced. What that one had of CNI must have been detached before (Attachments::del):
+// plugins look for the addresses inside to know which rules of the host to remove.
 Result<std::string> pin_network_namespace(const std::string& directory, const std::string& id,
                                           int network_namespace);
 // Absent is success.
