@@ -80,7 +80,13 @@ ImageCalls::ImageCalls(Engines& engines, const Settings& settings, Metrics& metr
     : engines_(engines),
       settings_(settings),
       metrics_(metrics),
-      usage_(settings.root, settings.stats_period) {}
+      usage_(settings.root, settings.stats_period),
+      registries_(settings.registries) {}
+
+void ImageCalls::set(RegistrySettings registries) {
+  const std::scoped_lock lock(registries_mutex_);
+  registries_ = std::move(registries);
+}
 
 Result<bool> ImageCalls::is_pinned(pod::Engine& engine, const image::Image& image) const {
   if (image.builtin_pause) return true;
@@ -143,6 +149,10 @@ Result<std::string> ImageCalls::pull(const oci::Reference& reference, const v1::
   image::PullOptions options;
   TRY(options.credentials, credentials_of(auth, reference));
   options.stop = std::move(stop);
+  {
+    const std::scoped_lock lock(registries_mutex_);
+    options.registries = {.conf = registries_.conf, .hosts_dirs = registries_.hosts_dirs};
+  }
   const auto begin = std::chrono::steady_clock::now();
   const auto pulled = engine->images().pull(reference, options);
   metrics_.add_pull(pulled.has_value(), std::chrono::steady_clock::now() - begin);

@@ -4,6 +4,7 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/sync_stream.h>
 
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ v1::Image image_message(const image::Image& image, bool pinned);
 class ImageCalls {
  public:
   ImageCalls(Engines& engines, const Settings& settings, Metrics& metrics);
+
+  // For pulls from here on.
+  void set(RegistrySettings registries);
 
   grpc::Status ListImages(grpc::ServerContext& context, const v1::ListImagesRequest& request,
                           v1::ListImagesResponse& response);
@@ -52,6 +56,8 @@ class ImageCalls {
   const Settings& settings_;
   Metrics& metrics_;
   ImageUsage usage_;
+  mutable std::mutex registries_mutex_;
+  RegistrySettings registries_;
   InFlight<std::string> pulls_{Abandoned::stop};  // last: it waits for its work
 };
 

@@ -63,12 +63,12 @@ std::string dump(const nlohmann::json& value) {
 
 }  // namespace
 
-RuntimeStatus::RuntimeStatus(Engines& engines, const Settings& settings, std::string version,
-                             std::function<NetworkCondition()> network)
+RuntimeStatus::RuntimeStatus(Engines& engines, const Settings& settings, Networks& networks,
+                             std::string version)
     : engines_(engines),
       settings_(settings),
+      networks_(networks),
       version_(std::move(version)),
-      network_(std::move(network)),
       host_(probe_host(settings.root)),
       // Nothing there: no kubelet has told it since the boot.
       pod_cidr_(read_file(pod_cidr_path(), kMaxPodCidr).value_or("")) {}
@@ -88,7 +88,7 @@ grpc::Status RuntimeStatus::Status(grpc::ServerContext&, const v1::StatusRequest
   v1::RuntimeStatus& status = *response.mutable_status();
   add_condition(status, "RuntimeReady", engine.has_value(), engine ? "" : "EngineFailed",
                 engine ? "" : engine.error().message());
-  const NetworkCondition network = network_();
+  const NetworkCondition network = networks_.condition();
   add_condition(status, "NetworkReady", network.ready, network.reason, network.message);
   for (const char* name : {"", kRuntimeName}) add_handler(response, name, host_);
   for (const auto& [name, features] : handlers_) add_handler(response, name, features);

@@ -3,30 +3,22 @@
 
 #include <grpcpp/server_context.h>
 
-#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
 
 #include "cri/engines.h"
+#include "cri/networks.h"
 #include "cri/probes.h"
 #include "cri/protocol.h"
 #include "cri/settings.h"
 
 namespace fermata::cri {
 
-// Whether pods can be given a network now.
-struct NetworkCondition {
-  bool ready = true;
-  std::string reason;   // CamelCase, "" when ready
-  std::string message;  // for people, "" when ready
-};
-
 // Thread-safe. Everything is borrowed.
 class RuntimeStatus {
  public:
-  RuntimeStatus(Engines& engines, const Settings& settings, std::string version,
-                std::function<NetworkCondition()> network);
+  RuntimeStatus(Engines& engines, const Settings& settings, Networks& networks, std::string version);
 
   grpc::Status Version(grpc::ServerContext& context, const v1::VersionRequest& request,
                        v1::VersionResponse& response);
@@ -48,8 +40,8 @@ class RuntimeStatus {
 
   Engines& engines_;
   const Settings& settings_;
+  Networks& networks_;
   const std::string version_;
-  const std::function<NetworkCondition()> network_;
   const HostFeatures host_;
   std::map<std::string, HostFeatures> handlers_;  // of other runtimes
   mutable std::mutex mutex_;

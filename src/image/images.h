@@ -51,11 +51,19 @@ struct Credentials {
   std::string registry_token;  // what a token server would give
 };
 
+// Where an administrator says how registries are reached: their mirrors, certificates, and which speak plain
+// HTTP. What is not there says nothing.
+struct RegistryFiles {
+  std::string conf;                     // containers-registries.conf(5); "": none
+  std::vector<std::string> hosts_dirs;  // with <host>/hosts.toml, or <host>/*.crt, *.cert and *.key
+};
+
 struct PullOptions {
   std::string architecture;  // GOARCH, "" this machine's
   std::optional<Credentials> credentials;
   bool tls_verify = true;
   ProgressFn progress;
+  RegistryFiles registries;
   std::stop_token stop;  // the pull then fails soon, and leaves nothing
 };
 struct PullResult {
