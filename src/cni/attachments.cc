@@ -69,10 +69,10 @@ Result<Version> Attachments::choose_version(const NetworkConfiguration& network)
       return std::find(known.begin(), known.end(), version) == known.end();
     });
     if (versions.empty())
-      return fail(
-          ErrorKind::unsupported,
-          "plugin '{}' knows no version of CNI that is left of those in '{}'; name one in cniVersions",
-          plugin.type, network.file);
+      return fail(ErrorKind::unsupported,
+                  "plugin '{}' knows none of the versions of CNI that the configuration and the other "
+                  "plugins share; name one of its own in cniVersions",
+                  plugin.type);
   }
   return versions.back();
 }

@@ -52,8 +52,8 @@ class Attachments {
   // version rules that out. ErrorKind::conflict: an ADD has not been completed.
   Result<void> check(const std::string& pod);
   // Detaches those pods for which `is_valid` is false, from every network, and lets the plugins of this one
-  // drop whatever belongs to no valid pod. `is_valid` is asked under the lock: a pod must be valid from
-  // before its add() on. All failures together are the error.
+  // drop whatever belongs to no valid pod. `is_valid` is asked under the lock, and must not come back here: a
+  // pod must be valid from before its add() on. All failures together are the error.
   Result<void> gc(const NetworkConfiguration& network,
                   const std::function<Result<bool>(const std::string& pod)>& is_valid);
   // Every plugin must be there; before 1.1 that is all that can be known. Takes no lock.

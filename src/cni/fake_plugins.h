@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
