@@ -81,6 +81,12 @@ Result<void> Fields::require(const char* key) const {
   return {};
 }
 
+Result<void> Fields::allow_only(std::initializer_list<std::string_view> keys) const {
+  for (const auto& item : object_.items())
+    if (!is_one_of(item.key(), keys)) return wrong(item.key(), "unknown field; known are {}", listed(keys));
+  return {};
+}
+
 tl::unexpected<Error> Fields::wrong_type(const char* key, std::string_view type) const {
   return wrong(key, "not {}", type);
 }

@@ -104,6 +104,8 @@ class Fields {
   const Json* find(const char* key) const;
   // An error unless the field is there.
   Result<void> require(const char* key) const;
+  // An error if there is a field of another name: of documents that must not be half understood.
+  Result<void> allow_only(std::initializer_list<std::string_view> keys) const;
 
   template <class T>
   Result<void> read(const char* key, T& out) const {
