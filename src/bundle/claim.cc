@@ -88,7 +88,7 @@ Result<NewGroup> claim_group(const Options& engine, const oci::RuntimeSpec& spec
   TRY(vacate_group(mounts, place.path));
   // From here on `delete --force` finds what we have made, should we be killed.
   TRY(write_file(directory + "/" + kGroupFile, place.path + "\n" + place.unit, 0600));
-  return make_group(mounts, spec, record->id, place);
+  return make_group(mounts, spec, record->id, place, engine.warn);
 }
 
 void give_back(NewGroup group, const Record& record) {

@@ -66,6 +66,7 @@ Result<Started> Runtime::exec(const std::string& id, const ExecOptions& options)
                           .grantable_capabilities = grantable_capabilities(spec),
                           .preserved = std::move(preserved)}));
   for (const std::string& skipped : plan.skipped) options_.warn(skipped);
+  if (const std::string score = unreachable_oom_score(process); !score.empty()) options_.warn(score);
   give_streams(spec, process);
 
   Started started;
@@ -101,7 +102,7 @@ Result<Started> Runtime::exec(const std::string& id, const ExecOptions& options)
 
 Result<void> Runtime::update(const std::string& id, const oci::Resources& resources) const {
   TRY(const Container container, find(id));
-  return change_group(container.record, resources);
+  return change_group(container.record, resources, options_.warn);
 }
 
 }  // namespace fermata::bundle

@@ -36,7 +36,29 @@ Result<scope::Keeper> start_scope(const kernel::CgroupLimits& limits, const std:
   return keeper;
 }
 
+Result<kernel::CgroupLimits> limits_here(const kernel::CgroupMounts& mounts, const oci::Resources& resources,
+                                         const Warn& warn) {
+  TRY(auto limits, runtime::limits_of(resources));
+  if (mounts.pure_v2())
+    for (const std::string& dropped : drop_limits_of_v1(&limits)) warn(dropped);
+  return limits;
+}
+
 }  // namespace
+
+std::vector<std::string> drop_limits_of_v1(kernel::CgroupLimits* limits) {
+  std::vector<std::string> dropped;
+  const auto drop = [&](std::string_view field, auto& limit) {
+    if (!limit) return;
+    limit.reset();
+    dropped.push_back(
+        fmt::format("linux.resources.memory.{} is ignored: cgroup v2 has no such limit", field));
+  };
+  drop("kernel", limits->memory_kernel_max);
+  drop("kernelTCP", limits->memory_kernel_tcp_max);
+  drop("swappiness", limits->memory_swappiness);
+  return dropped;
+}
 
 Result<GroupPlace> group_place(const oci::RuntimeSpec& spec, const std::string& id, bool systemd) {
   GroupPlace place;
@@ -75,8 +97,8 @@ Result<void> vacate_group(const kernel::CgroupMounts& mounts, const std::string&
 }
 
 Result<NewGroup> make_group(const kernel::CgroupMounts& mounts, const oci::RuntimeSpec& spec,
-                            const std::string& id, const GroupPlace& place) {
-  TRY(auto limits, runtime::limits_of(spec.resources));
+                            const std::string& id, const GroupPlace& place, const Warn& warn) {
+  TRY(auto limits, limits_here(mounts, spec.resources, warn));
   allow_default_devices(&limits);
   std::optional<scope::Keeper> keeper;
   if (!place.unit.empty()) {
@@ -92,9 +114,9 @@ Result<NewGroup> make_group(const kernel::CgroupMounts& mounts, const oci::Runti
   return NewGroup{.cgroup = std::move(group), .keeper = std::move(keeper)};
 }
 
-Result<void> change_group(const Record& record, const oci::Resources& resources) {
+Result<void> change_group(const Record& record, const oci::Resources& resources, const Warn& warn) {
   TRY(const auto mounts, kernel::CgroupMounts::of_host());
-  TRY(const auto limits, runtime::limits_of(resources));
+  TRY(const auto limits, limits_here(mounts, resources, warn));
   if (!record.scope.empty()) {
     TRY(scope::Scopes * systemd, scope::load_scopes());
     TRY(const auto properties, scope::properties_of(limits, mounts.pure_v2()));

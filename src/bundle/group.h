@@ -1,8 +1,10 @@
 // A container's control group; config-linux.md, "Cgroups Path" and "Resources".
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "bundle/record.h"
@@ -11,6 +13,8 @@
 #include "scope/keeper.h"
 
 namespace fermata::bundle {
+
+using Warn = std::function<void(const std::string&)>;
 
 // Where a container's group is to be.
 struct GroupPlace {
@@ -31,10 +35,13 @@ struct NewGroup {
   std::optional<scope::Keeper> keeper;
 };
 Result<NewGroup> make_group(const kernel::CgroupMounts& mounts, const oci::RuntimeSpec& spec,
-                            const std::string& id, const GroupPlace& place);
+                            const std::string& id, const GroupPlace& place, const Warn& warn);
 
 // Sets limits in a group that is there, and tells systemd of them.
-Result<void> change_group(const Record& record, const oci::Resources& resources);
+Result<void> change_group(const Record& record, const oci::Resources& resources, const Warn& warn);
+// Takes out of `limits` what version 2 of the memory controller has no file for, and other runtimes ignore
+// there: engines hand it down from the times of version 1. What was taken, in words. Pure.
+std::vector<std::string> drop_limits_of_v1(kernel::CgroupLimits* limits);
 // Removes a group that nobody is in any more. Absent is success.
 Result<void> remove_group(const kernel::Cgroup& group, const std::string& unit);
 

@@ -19,6 +19,7 @@
 #include "bundle/entry.h"
 #include "bundle/network_devices.h"
 #include "bundle/resctrl.h"
+#include "bundle/spec_parts.h"
 #include "kernel/pidfd.h"
 #include "oci/runtime_document.h"
 #include "runtime/defaults.h"
@@ -150,7 +151,7 @@ class Restoration {
       if (joined.path.empty()) continue;
       for (const ExternalNamespace& external : kExternalNamespaces) {
         if (external.type != joined.type) continue;
-        TRY(UniqueFd fd, open_file(joined.path, O_RDONLY));
+        TRY(UniqueFd fd, open_namespace(joined.path));
         namespace_keys_.emplace_back(external.key);
         namespaces_.push_back(std::move(fd));
       }

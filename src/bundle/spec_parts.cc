@@ -2,12 +2,17 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/capability.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "kernel/capabilities.h"
 #include "runtime/defaults.h"
 #include "runtime/mount_trees.h"
@@ -23,7 +28,7 @@ Result<void> open_namespaces(oci::RuntimeSpec* spec, SpecParts* parts) {
   for (oci::Namespace& wanted : spec->namespaces) {
     UniqueFd fd;
     if (!wanted.path.empty()) {
-      auto opened = open_file(wanted.path, O_RDONLY);
+      auto opened = open_namespace(wanted.path);
       if (!opened) return fail_with(std::move(opened.error()), "linux.namespaces");
       fd = std::move(*opened);
     } else if (wanted.type == oci::Namespace::Type::user) {
@@ -57,6 +62,26 @@ void add_default_devices(oci::RuntimeSpec* spec) {
 
 }  // namespace
 
+Result<UniqueFd> open_namespace(const std::string& path) {
+  TRY(const UniqueFd place, open_file(path, O_PATH));
+  struct statfs system = {};
+  if (::fstatfs(place.get(), &system) != 0) return fail(errno, "look at '{}'", path);
+  if (system.f_type != NSFS_MAGIC)
+    return fail(ErrorKind::invalid_argument,
+                "'{}' is no namespace: give /proc/PID/ns/NAME or what it is bound to", path);
+  return open_file(fmt::format("/proc/self/fd/{}", place.get()), O_RDONLY);
+}
+
+std::string unreachable_oom_score(const oci::Process& process) {
+  if (process.oom_score_adj.value_or(0) >= 0) return "";
+  if ((kernel::own_effective_set() >> CAP_SYS_RESOURCE & 1) != 0) return "";
+  const auto own = read_file("/proc/self/oom_score_adj", 64);
+  const auto score = own ? parse_signed(trim(*own)) : std::nullopt;
+  if (!score || *process.oom_score_adj >= *score) return "";
+  return fmt::format("process.oomScoreAdj {}: lowering it below {} needs CAP_SYS_RESOURCE: it stays as it is",
+                     *process.oom_score_adj, *score);
+}
+
 Result<runtime::CompiledSeccomp> open_filter(const oci::RuntimeSpec& spec, const oci::Process& process,
                                              const std::string& root) {
   if (spec.seccomp.empty()) return runtime::CompiledSeccomp{};
@@ -81,6 +106,8 @@ Result<SpecParts> open_spec(oci::RuntimeSpec* spec, const std::string& bundle, c
   TRY(runtime::PreparedMounts mounts, runtime::open_mounts(spec, bundle, cgroup));
   for (UniqueFd& fd : mounts.descriptors) parts.kept.push_back(std::move(fd));
   parts.skipped = std::move(mounts.skipped);
+  if (std::string score = unreachable_oom_score(spec->process); !score.empty())
+    parts.skipped.push_back(std::move(score));
   add_default_devices(spec);
   TRY(runtime::CompiledSeccomp filter, open_filter(*spec, spec->process, root));
   spec->seccomp_program = filter.program.get();

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "cli/core/duration.h"
 
 namespace fermata::cli {
 
@@ -19,7 +20,5 @@ std::string local_time(std::int64_t time);
 // a duration before `now`
 // ("10m", "1h30m"). -> ns.
 Result<std::int64_t> parse_time(std::string_view text, std::int64_t now);
-// Go's time.ParseDuration, ns: "1h30m", "1.5s", "100ms".
-std::optional<std::int64_t> parse_duration(std::string_view text);
 
 }  // namespace fermata::cli

@@ -1,6 +1,9 @@
 #include "kernel/capabilities.h"
 
+#include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -84,6 +87,14 @@ std::uint64_t own_bounding_set() {
     if (present == 1) mask |= std::uint64_t{1} << number;
   }
   return mask;
+}
+
+std::uint64_t own_effective_set() {
+  __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  // capget(2) of oneself cannot fail.
+  ::syscall(SYS_capget, &header, sets);
+  return std::uint64_t{sets[1].effective} << 32 | sets[0].effective;
 }
 
 }  // namespace fermata::kernel

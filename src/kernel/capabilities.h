@@ -21,5 +21,7 @@ Result<std::uint64_t> capability_mask(const std::vector<std::string>& names);
 std::vector<std::string> capability_list(std::uint64_t mask);
 // What this process may give to others: its bounding set.
 std::uint64_t own_bounding_set();
+// What this process may do itself.
+std::uint64_t own_effective_set();
 
 }  // namespace fermata::kernel

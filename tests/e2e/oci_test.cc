@@ -222,6 +222,7 @@ TEST_F(Oci, ChangesAndCountsResources) {
   EXPECT_THAT(oci({"update", "--memory", "much", id("c")}).err, HasSubstr("--memory"));
   Background events(command({"events", "--interval", "100ms", id("c")}), Background::Streams::pipes);
   EXPECT_TRUE(events.read_until("\"type\":\"stats\""));
+  EXPECT_THAT(oci({"events", "--interval", "5", id("c")}).err, HasSubstr("--interval 5: a duration"));
   must({"kill", id("c"), "KILL"});
   EXPECT_EQ(0, events.wait().code);
 }
@@ -243,6 +244,28 @@ TEST_F(Oci, WarnsOfCapabilitiesThatItDoesNotKnow) {
   const Outcome outcome = run("c", newer);
   EXPECT_EQ(0, outcome.code) << outcome;
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("warning: "), HasSubstr("CAP_FROM_THE_FUTURE")));
+}
+
+// It was left as it is without a word.
+TEST_F(Oci, WarnsOfAnOomScoreThatItCannotLower) {
+  json wanted = config({"cat", "/proc/self/oom_score_adj"});
+  wanted["process"]["oomScoreAdj"] = -900;
+  const Outcome outcome = run("o", wanted);
+  EXPECT_EQ(0, outcome.code) << outcome;
+  if (outcome.out == "-900\n")  // with CAP_SYS_RESOURCE
+    EXPECT_THAT(outcome.err, Not(HasSubstr("oomScoreAdj")));
+  else
+    EXPECT_THAT(outcome.err, HasSubstr("process.oomScoreAdj -900: lowering it below "));
+}
+
+TEST_F(Oci, LeavesOutLimitsThatVersion2DoesNotHave) {
+  if (!std::filesystem::exists("/sys/fs/cgroup/cgroup.controllers")) GTEST_SKIP() << "needs cgroup v2 alone";
+  json wanted = config({"true"});
+  wanted["linux"]["resources"]["memory"] = {{"swappiness", 60}, {"kernel", 1 << 26}};
+  const Outcome outcome = run("l", wanted);
+  EXPECT_EQ(0, outcome.code) << outcome;
+  EXPECT_THAT(outcome.err,
+              AllOf(HasSubstr("memory.swappiness is ignored"), HasSubstr("memory.kernel is ignored")));
 }
 
 TEST_F(Oci, EndsAContainerWithoutPidNamespace) {

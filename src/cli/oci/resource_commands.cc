@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "cli/core/duration.h"
 #include "cli/oci/command.h"
 #include "kernel/network_counters.h"
 #include "kernel/pidfd.h"
@@ -136,21 +137,12 @@ Result<void> follow_events(const App& app, const std::string& id, milliseconds i
   }
 }
 
-// Go's durations, as far as an interval needs them.
 Result<milliseconds> parse_interval(const std::string& text) {
-  std::string_view number = text;
-  std::uint64_t unit = 0;
-  if (number.ends_with("ms")) {
-    unit = 1;
-    number.remove_suffix(2);
-  } else if (number.ends_with("s") || number.ends_with("m")) {
-    unit = number.ends_with("s") ? 1000 : 60'000;
-    number.remove_suffix(1);
-  }
-  const auto count = parse_unsigned(number);
-  if (unit == 0 || !count || *count == 0 || *count > 1'000'000)
-    return fail(ErrorKind::invalid_argument, "--interval {}: a duration such as 500ms, 5s or 1m", text);
-  return milliseconds(*count * unit);
+  constexpr std::chrono::nanoseconds kLeast = milliseconds(1), kMost = std::chrono::hours(24);
+  const std::chrono::nanoseconds interval(parse_duration(text).value_or(0));
+  if (interval >= kLeast && interval <= kMost) return std::chrono::duration_cast<milliseconds>(interval);
+  return fail(ErrorKind::invalid_argument,
+              "--interval {}: a duration from 1ms to 24h, such as 500ms, 5s or 1m30s", text);
 }
 
 Result<int> run_events(const App& app, const Flags& flags) {
