@@ -46,13 +46,15 @@ Value info_value(const App& app, const pod::EngineInfo& info) {
                         {"FermataRootDir", info.root},
                         {"FermataRunDir", info.run_root},
                         {"ServerVersion", app.version()},
+                        {"UserNamespaces", info.user_namespaces},
                         {"SecurityOptions", Value::strings(info.security_options)},
                         {"Warnings", Value::strings(info.warnings)}});
 }
 
 std::string info_text(const App& app, const pod::EngineInfo& info) {
   std::string out = fmt::format(
-      "Client:\n Version:    {0}\n\nServer:\n Containers: {1}\n  Running: {2}\n  Paused: {7}\n  Stopped: {3}\n "
+      "Client:\n Version:    {0}\n\nServer:\n Containers: {1}\n  Running: {2}\n  Paused: {7}\n  Stopped: "
+      "{3}\n "
       "Images: {4}\n"
       " Server Version: {0}\n Storage Driver: overlay\n Cgroup Driver: {5}\n Cgroup Version: {6}\n",
       app.version(), info.containers, info.running, info.stopped, info.images, info.cgroup_driver,
@@ -62,10 +64,11 @@ std::string info_text(const App& app, const pod::EngineInfo& info) {
     for (const std::string& option : info.security_options) out += fmt::format("  {}\n", option);
   }
   out += fmt::format(
-      " Kernel Version: {}\n Operating System: {}\n OSType: linux\n Architecture: {}\n CPUs: {}\n Total "
+      " User Namespaces: {}\n Kernel Version: {}\n Operating System: {}\n OSType: linux\n Architecture: {}\n "
+      "CPUs: {}\n Total "
       "Memory: {:.4g}GiB\n Name: {}\n"
       " Root Dir: {}\n Run Dir: {}\n",
-      info.kernel, info.operating_system, info.architecture, info.cpus,
+      info.user_namespaces, info.kernel, info.operating_system, info.architecture, info.cpus,
       static_cast<double>(info.memory) / (1u << 30), info.hostname, info.root, info.run_root);
   for (const std::string& warning : info.warnings) out += fmt::format("WARNING: {}\n", warning);
   return out;

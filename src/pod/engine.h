@@ -101,6 +101,7 @@ struct EngineInfo {
   std::uint64_t memory = 0;
   std::size_t containers = 0, running = 0, paused = 0, stopped = 0, images = 0;
   std::vector<std::string> security_options, warnings;
+  bool user_namespaces = false;  // pods can have their own; tried on this kernel and file system
 };
 
 class Engine {

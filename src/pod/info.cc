@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "oci/image_config.h"
 #include "pod/engine_impl.h"
+#include "pod/sandbox.h"
 
 namespace fermata::pod {
 namespace {
@@ -69,6 +70,7 @@ Result<EngineInfo> Engine::Impl::info() {
   info.warnings = controller_warnings(*mounts);
   info.security_options = {"seccomp"};
   if (mounts->pure_v2()) info.security_options.emplace_back("cgroupns");
+  info.user_namespaces = try_mapped_layers(options_.root, options_.run_root + "/rootfs").has_value();
   TRY(const auto containers, list({.all = true}));
   info.containers = containers.size();
   for (const auto& container : containers) {

@@ -33,4 +33,7 @@ Result<UniqueFd> clone_merged_layers(const LayerView& view, const std::string& s
 Result<UniqueFd> clone_writable_layers(const LayerView& view, const std::string& upper,
                                        const std::string& work);
 
+// Tries that below `root`, where the layers are. An error says why pods can have no user namespaces.
+Result<void> try_mapped_layers(const std::string& root, const std::string& mount_point);
+
 }  // namespace fermata::pod

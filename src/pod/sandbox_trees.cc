@@ -5,12 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <functional>
 #include <thread>
 
 #include "base/files.h"
 #include "base/text.h"
 #include "kernel/mounts.h"
+#include "kernel/user_namespace.h"
 #include "pod/sandbox.h"
 #include "runtime/overlay_options.h"
 
@@ -101,6 +103,25 @@ Result<UniqueFd> clone_merged_layers(const LayerView& view, const std::string& s
     if (!part) return fail_with(std::move(part.error()), fmt::format("find '{}' in the image", sub_path));
     return kernel::clone_tree(fmt::format("/proc/self/fd/{}", part->get()), false);
   });
+}
+
+Result<void> try_mapped_layers(const std::string& root, const std::string& mount_point) {
+  std::string directory = root + "/probe-XXXXXX";
+  if (::mkdtemp(directory.data()) == nullptr) return fail(errno, "make a directory in '{}'", root);
+  const auto try_it = [&]() -> Result<void> {
+    for (const char* name : {"/lower", "/upper", "/work"}) TRY(make_directories(directory + name));
+    TRY(make_directories(mount_point, 0700));
+    TRY(const UniqueFd owners, kernel::make_user_namespace({{{0, 1, 1}}, {{0, 1, 1}}}));
+    const LayerView view{.directory = directory,
+                         .names = {"lower"},
+                         .mount_point = mount_point,
+                         .user_namespace = owners.get()};
+    TRY(clone_writable_layers(view, directory + "/upper", directory + "/work"));
+    return {};
+  };
+  auto tried = try_it();
+  TRY(remove_tree(directory));
+  return tried;
 }
 
 Result<UniqueFd> clone_writable_layers(const LayerView& view, const std::string& upper,
