@@ -102,9 +102,9 @@ PodRow found_pod(const ContainerRow& container, bool infra) {
 }
 
 // A member of a pod has what the pod's infra container has.
-Result<void> enter_pod(Store& store, ContainerConfig& config, const std::string& owner) {
-  if (config.pod.empty()) return {};
-  TRY(const PodRow pod, store.find_pod(config.pod, owner));
+Result<std::optional<PodRow>> enter_pod(Store& store, ContainerConfig& config, const std::string& owner) {
+  if (config.pod.empty()) return std::nullopt;
+  TRY(PodRow pod, store.find_pod(config.pod, owner));
   config.pod = pod.id;
   if (!pod.ready || pod.config.infra.empty())
     return fail(ErrorKind::conflict, "pod '{}' is not ready: its infra container has ended", pod.name);
@@ -112,7 +112,7 @@ Result<void> enter_pod(Store& store, ContainerConfig& config, const std::string&
   config.net = infra;
   if (config.ipc.kind.empty()) config.ipc = pod.config.ipc == "pod" ? infra : NamespaceMode{.kind = "host"};
   if (config.pid.kind == "pod") config.pid = infra;
-  return {};
+  return pod;
 }
 
 bool is_infra_image(const ContainerConfig& config, const image::Image& image) {
@@ -152,19 +152,24 @@ Result<void> insert_volumes(Store& store, ContainerRow& container) {
 }
 
 // Names become ids: a target may be renamed, and "--net=container:web" must not mean another 'web' later.
-Result<std::optional<PodRow>> resolve_targets(Engine::Impl& engine, ContainerConfig& config) {
+// `joined`: the pod that it is a member of, whose infra container needs no look.
+Result<std::optional<PodRow>> resolve_targets(Engine::Impl& engine, ContainerConfig& config,
+                                              std::optional<PodRow> joined) {
   Sharing sharing(engine);
-  std::optional<PodRow> joined;
-  if (config.net.kind == "container") {
+  const std::string infra = joined ? joined->config.infra : "";
+  const auto is_other = [&](const NamespaceMode& mode) {
+    return mode.kind == "container" && (infra.empty() || mode.target != infra);
+  };
+  if (is_other(config.net)) {
     TRY(auto target, sharing.running_target(config.net.target, "network"));
     config.net.target = target.container.id;
     joined = std::move(target.pod);
   }
-  if (config.pid.kind == "container") {
+  if (is_other(config.pid)) {
     TRY(const auto target, sharing.running_target(config.pid.target, "PID"));
     config.pid.target = target.container.id;
   }
-  if (config.ipc.kind == "container") {
+  if (is_other(config.ipc)) {
     // Opened to be refused now rather than at the start.
     TRY(sharing.open_ipc(config.ipc.target));
     TRY(const auto target, engine.find(config.ipc.target));
@@ -211,7 +216,7 @@ Result<void> resolve_image_mounts(const image::Images& images, ContainerConfig& 
 }  // namespace
 
 Result<std::string> Engine::Impl::create(ContainerConfig config, bool unasked) {
-  TRY(enter_pod(store(), config, options_.see_all_owners ? "" : options_.owner));
+  TRY(auto entered, enter_pod(store(), config, options_.see_all_owners ? "" : options_.owner));
   if (config.net.kind.empty() || config.net.kind == "default") config.net.kind = "bridge";
   TRY(check_config(config));
   TRY(check_machine(config));
@@ -225,7 +230,7 @@ Result<std::string> Engine::Impl::create(ContainerConfig config, bool unasked) {
   Resolved& resolved = container.runtime.resolved;
   resolved.pause = image->builtin_pause;
   resolved.layers = image->layers;
-  TRY(const auto joined, resolve_targets(*this, config));
+  TRY(const auto joined, resolve_targets(*this, config, std::move(entered)));
   config.image_id = image->id;
   container.image = image->builtin_pause ? "" : image->id;
   const bool infra = !joined && is_infra_image(config, *image);

@@ -235,7 +235,9 @@ Result<void> Launcher::add_namespaces(oci::RuntimeSpec& spec, PodNamespaces held
   if (held.uts && config.uts.kind != "host") join(spec, Type::uts, std::move(held.uts));
   TRY(add_ipc(spec, std::move(held.ipc), held.mount));
   if (config.pid.kind == "container") {
-    TRY(UniqueFd pid, Sharing(engine_).open_pid_namespace(config.pid.target));
+    TRY(UniqueFd pid, live_.runs(config.pid.target)
+                          ? open_of_process(live_, config.pid.target, "ns/pid", O_RDONLY)
+                          : Sharing(engine_).open_pid_namespace(config.pid.target));
     join(spec, Type::pid, std::move(pid));
   } else if (config.pid.kind != "host") {
     spec.namespaces.push_back({.type = Type::pid});

@@ -23,7 +23,9 @@ bool ipc_is_shareable(const ContainerConfig& config, bool infra) {
 IpcSource ipc_source(const ContainerConfig& config, const PodConfig& pod) {
   if (config.ipc.kind == "host") return IpcSource::host;
   if (config.ipc.kind == "none") return IpcSource::bare;
-  if (config.ipc.kind == "container") return IpcSource::other;
+  // That of its own pod's infra container is the pod's, which is at hand.
+  if (config.ipc.kind == "container")
+    return pod.ipc == "pod" && config.ipc.target == pod.infra ? IpcSource::pod : IpcSource::other;
   // Only the founder of a pod lives in the pod's own namespace unasked: docker's default for the others is
   // private too.
   return config.net.kind == "container" || pod.ipc != "pod" ? IpcSource::own : IpcSource::pod;
@@ -77,7 +79,7 @@ Result<SharedIpc> Sharing::open_ipc(const std::string& first) {
     TRY(auto target, running_target(reference, "IPC"));
     const ContainerConfig& config = target.container.config;
     const IpcSource source = ipc_source(config, target.pod.config);
-    if (source == IpcSource::other) {
+    if (config.ipc.kind == "container") {
       // It has joined another's itself.
       reference = config.ipc.target;
       continue;
