@@ -83,7 +83,7 @@ ImageCalls::ImageCalls(Engines& engines, const Settings& settings, Metrics& metr
       usage_(settings.root, settings.stats_period),
       registries_(settings.registries) {}
 
-void ImageCalls::set(RegistrySettings registries) {
+void ImageCalls::set(image::RegistryFiles registries) {
   const std::scoped_lock lock(registries_mutex_);
   registries_ = std::move(registries);
 }
@@ -151,7 +151,7 @@ Result<std::string> ImageCalls::pull(const oci::Reference& reference, const v1::
   options.stop = std::move(stop);
   {
     const std::scoped_lock lock(registries_mutex_);
-    options.registries = {.conf = registries_.conf, .hosts_dirs = registries_.hosts_dirs};
+    options.registries = registries_;
   }
   const auto begin = std::chrono::steady_clock::now();
   const auto pulled = engine->images().pull(reference, options);

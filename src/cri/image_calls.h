@@ -27,7 +27,7 @@ class ImageCalls {
   ImageCalls(Engines& engines, const Settings& settings, Metrics& metrics);
 
   // For pulls from here on.
-  void set(RegistrySettings registries);
+  void set(image::RegistryFiles registries);
 
   grpc::Status ListImages(grpc::ServerContext& context, const v1::ListImagesRequest& request,
                           v1::ListImagesResponse& response);
@@ -57,7 +57,7 @@ class ImageCalls {
   Metrics& metrics_;
   ImageUsage usage_;
   mutable std::mutex registries_mutex_;
-  RegistrySettings registries_;
+  image::RegistryFiles registries_;
   InFlight<std::string> pulls_{Abandoned::stop};  // last: it waits for its work
 };
 

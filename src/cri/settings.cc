@@ -98,7 +98,7 @@ Result<void> read_cni(TomlReader& reader, CniSettings& cni) {
   return read_paths(reader, "bin_dirs", cni.bin_dirs);
 }
 
-Result<void> read_registries(TomlReader& reader, RegistrySettings& registries) {
+Result<void> read_registries(TomlReader& reader, image::RegistryFiles& registries) {
   TRY(reader.checked("conf", registries.conf, check_optional_path));
   return read_paths(reader, "hosts_dirs", registries.hosts_dirs);
 }

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "cri/log.h"
+#include "image/images.h"
 #include "pod/settings.h"
 
 namespace fermata::cri {
@@ -32,13 +33,6 @@ struct CniSettings {
   bool operator==(const CniSettings&) const = default;
 };
 
-struct RegistrySettings {
-  std::string conf = "/etc/containers/registries.conf";
-  std::vector<std::string> hosts_dirs = {"/etc/fermata/certs.d", "/etc/containerd/certs.d",
-                                         "/etc/containers/certs.d", "/etc/docker/certs.d"};
-  bool operator==(const RegistrySettings&) const = default;
-};
-
 struct Settings {
   std::string listen = "/run/fermata/fermatad.sock";
   mode_t socket_mode = 0660;
@@ -53,7 +47,7 @@ struct Settings {
   LogFormat log_format = LogFormat::text;
   StreamingSettings streaming;
   CniSettings cni;
-  RegistrySettings registries;
+  image::RegistryFiles registries;
   std::string metrics_address;  // "127.0.0.1:9889"; "": none
   std::map<std::string, std::string>
       runtimes;  // handlers beside "" and "fermata" -> an OCI runtime's program

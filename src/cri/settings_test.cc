@@ -61,7 +61,7 @@ path = "/usr/bin/crun"
                                                     .key = "/k",
                                                     .idle_timeout = std::chrono::seconds(60)}));
   EXPECT_EQ(settings->cni, (CniSettings{.conf_dir = "/net.d", .bin_dirs = {"/bin"}}));
-  EXPECT_EQ(settings->registries, (RegistrySettings{.conf = "", .hosts_dirs = {"/h"}}));
+  EXPECT_EQ(settings->registries, (image::RegistryFiles{.conf = "", .hosts_dirs = {"/h"}}));
   EXPECT_EQ(settings->metrics_address, "[::1]:9889");
   EXPECT_THAT(settings->runtimes, ElementsAre(Pair("crun", "/usr/bin/crun"), Pair("runc", "/usr/sbin/runc")));
 }

@@ -54,8 +54,11 @@ struct Credentials {
 // Where an administrator says how registries are reached: their mirrors, certificates, and which speak plain
 // HTTP. What is not there says nothing.
 struct RegistryFiles {
-  std::string conf;                     // containers-registries.conf(5); "": none
-  std::vector<std::string> hosts_dirs;  // with <host>/hosts.toml, or <host>/*.crt, *.cert and *.key
+  std::string conf = "/etc/containers/registries.conf";  // containers-registries.conf(5); "": none
+  // With <host>/hosts.toml, or <host>/*.crt, *.cert and *.key. The first one that has a host counts.
+  std::vector<std::string> hosts_dirs = {"/etc/fermata/certs.d", "/etc/containerd/certs.d",
+                                         "/etc/containers/certs.d", "/etc/docker/certs.d"};
+  bool operator==(const RegistryFiles&) const = default;
 };
 
 struct PullOptions {

@@ -141,6 +141,15 @@ Result<std::string> token_url(const Challenge& bearer, const std::string& defaul
   return url;
 }
 
+std::string token_form(const Challenge& bearer, const std::string& default_scope,
+                       const std::string& identity_token) {
+  const std::string scope = parameter(bearer, "scope");
+  return "grant_type=refresh_token&client_id=fermata&service=" +
+         percent_encoded(parameter(bearer, "service")) +
+         "&scope=" + percent_encoded(scope.empty() ? default_scope : scope) +
+         "&refresh_token=" + percent_encoded(identity_token);
+}
+
 Result<std::string> parse_token(std::string_view json) {
   const auto document = nlohmann::json::parse(json, nullptr, false);
   if (document.is_object()) {
@@ -167,6 +176,12 @@ std::string basic_authorization(const Credentials& credentials) {
   return "Basic " + encoded;
 }
 
+Authorizer::Authorizer(std::optional<Credentials> credentials, std::string scope)
+    : credentials_(std::move(credentials)), scope_(std::move(scope)) {
+  if (credentials_ && !credentials_->registry_token.empty() && is_visible(credentials_->registry_token))
+    value_ = "Bearer " + credentials_->registry_token;
+}
+
 std::string Authorizer::value() const {
   const std::scoped_lock lock(mutex_);
   return value_;
@@ -184,7 +199,7 @@ Result<bool> Authorizer::renew(HttpClient& client, const std::vector<std::string
       basic = basic || challenge.scheme == "basic";
     }
   }
-  if (!basic || !credentials_ || !value_.empty()) return false;
+  if (!basic || !credentials_ || credentials_->user.empty() || !value_.empty()) return false;
   value_ = basic_authorization(*credentials_);
   return true;
 }
@@ -200,7 +215,12 @@ Result<bool> Authorizer::fetch_token(HttpClient& client, const Challenge& bearer
                 host);
   request.limit = 1u << 20;
   request.retries = kTokenRetries;
-  if (credentials_) request.authorization = basic_authorization(*credentials_);
+  if (credentials_ && !credentials_->identity_token.empty()) {
+    request.url = parameter(bearer, "realm");
+    request.form = token_form(bearer, scope_, credentials_->identity_token);
+  } else if (credentials_ && !credentials_->user.empty()) {
+    request.authorization = basic_authorization(*credentials_);
+  }
   const HttpAnswer answer = client.get(request);
   const std::string context = "token server " + host;
   if (answer.failure != HttpFailure::none) return fail_with(*answer.error, context);

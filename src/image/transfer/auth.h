@@ -25,6 +25,9 @@ std::vector<Challenge> parse_challenges(std::string_view header);
 // Where to ask for a token. Fails if the realm is no http or https URL.
 Result<std::string> token_url(const Challenge& bearer, const std::string& default_scope,
                               const std::string& account);
+// What is sent to it to have a token for an identity token; "Authenticating to the registry using OAuth2".
+std::string token_form(const Challenge& bearer, const std::string& default_scope,
+                       const std::string& identity_token);
 // The token server's answer.
 Result<std::string> parse_token(std::string_view json);
 // "Basic dXNlcjpwYXNz"
@@ -33,8 +36,7 @@ std::string basic_authorization(const Credentials& credentials);
 // The Authorization header of one repository. Thread-safe.
 class Authorizer {
  public:
-  Authorizer(std::optional<Credentials> credentials, std::string scope)
-      : credentials_(std::move(credentials)), scope_(std::move(scope)) {}
+  Authorizer(std::optional<Credentials> credentials, std::string scope);
 
   // The header's value, "" before the registry asked for one.
   std::string value() const;

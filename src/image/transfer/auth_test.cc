@@ -91,7 +91,7 @@ TEST(BasicAuthorization, Base64) {
 }
 
 TEST(Authorizer, OffersBasicOnce) {
-  HttpClient client(true, {});
+  HttpClient client({}, {});
   Authorizer authorizer(Credentials{"user", "pass"}, "repository:x:pull");
   EXPECT_EQ(authorizer.value(), "");
   EXPECT_TRUE(authorizer.renew(client, {"Basic realm=\"x\""}, "", true).value());
@@ -102,7 +102,7 @@ TEST(Authorizer, OffersBasicOnce) {
 }
 
 TEST(Authorizer, HasNothingToOffer) {
-  HttpClient client(true, {});
+  HttpClient client({}, {});
   Authorizer anonymous(std::nullopt, "s");
   EXPECT_FALSE(anonymous.renew(client, {"Basic realm=\"x\""}, "", true).value());
   EXPECT_FALSE(anonymous.renew(client, {}, "", true).value());
@@ -110,11 +110,23 @@ TEST(Authorizer, HasNothingToOffer) {
 }
 
 TEST(Authorizer, KeepsPasswordsOffPlainHttp) {
-  HttpClient client(true, {});
+  HttpClient client({}, {});
   Authorizer authorizer(Credentials{"user", "pass"}, "s");
   const auto renewed = authorizer.renew(client, {"Bearer realm=\"http://registry.invalid/token\""}, "", true);
   ASSERT_FALSE(renewed);
   EXPECT_THAT(renewed.error().message(), HasSubstr("without TLS"));
+}
+
+TEST(Auth, AnIdentityTokenIsSentAsAForm) {
+  const Challenge bearer{"bearer", {{"realm", "https://auth.example/token"}, {"service", "a b"}}};
+  EXPECT_EQ(token_form(bearer, "repository:x:pull", "s&t"),
+            "grant_type=refresh_token&client_id=fermata&service=a%20b&scope=repository%3ax%3apull"
+            "&refresh_token=s%26t");
+}
+
+TEST(Auth, ARegistryTokenIsSentFromTheBeginning) {
+  EXPECT_EQ(Authorizer(Credentials{.registry_token = "t"}, "").value(), "Bearer t");
+  EXPECT_EQ(Authorizer(Credentials{.registry_token = "t\r\nX: y"}, "").value(), "");
 }
 
 }  // namespace

@@ -145,12 +145,22 @@ void set_limits(CURL* curl) {
   ::curl_easy_setopt(curl, CURLOPT_NOPROXY, no_proxy().c_str());
 }
 
-void set_trust(CURL* curl, bool verify) {
-  ::curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
-  ::curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
+void set_trust(CURL* curl, const TlsTrust& trust) {
+  ::curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, trust.verify ? 1L : 0L);
+  ::curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, trust.verify ? 2L : 0L);
   // Go's clients, and so docker and podman, obey this; the library by itself does not.
   if (const char* file = ::getenv("SSL_CERT_FILE"); file != nullptr && *file != '\0')
     ::curl_easy_setopt(curl, CURLOPT_CAINFO, file);
+  if (!trust.authorities.empty()) {
+    // In the place of the bundle's file; the directory of the system's certificates stays.
+    curl_blob authorities{.data = const_cast<char*>(trust.authorities.data()),
+                          .len = trust.authorities.size(),
+                          .flags = CURL_BLOB_COPY};
+    ::curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &authorities);
+  }
+  if (trust.certificate.empty()) return;
+  ::curl_easy_setopt(curl, CURLOPT_SSLCERT, trust.certificate.c_str());
+  ::curl_easy_setopt(curl, CURLOPT_SSLKEY, (trust.key.empty() ? trust.certificate : trust.key).c_str());
 }
 
 void set_callbacks(CURL* curl, Exchange& exchange) {
@@ -182,18 +192,18 @@ struct HttpClient::Impl {
     void operator()(CURL* handle) const { ::curl_easy_cleanup(handle); }
   };
   std::unique_ptr<CURL, Close> curl;
-  bool verify_tls;
+  TlsTrust trust;
   std::stop_token stop;
 
   HttpAnswer get_once(const HttpRequest& request);
 };
 
-HttpClient::HttpClient(bool verify_tls, std::stop_token stop) {
+HttpClient::HttpClient(TlsTrust trust, std::stop_token stop) {
   static std::once_flag once;
   std::call_once(once, [] { ::curl_global_init(CURL_GLOBAL_DEFAULT); });
   impl_ = std::make_unique<Impl>();
   impl_->curl.reset(::curl_easy_init());
-  impl_->verify_tls = verify_tls;
+  impl_->trust = std::move(trust);
   impl_->stop = std::move(stop);
 }
 HttpClient::HttpClient(HttpClient&&) noexcept = default;
@@ -212,7 +222,7 @@ HttpAnswer HttpClient::Impl::get_once(const HttpRequest& request) {
   char text[CURL_ERROR_SIZE] = "";
   ::curl_easy_reset(handle);  // its connections stay
   set_limits(handle);
-  set_trust(handle, verify_tls);
+  set_trust(handle, trust);
   set_callbacks(handle, exchange);
   ::curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
   ::curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
@@ -220,6 +230,7 @@ HttpAnswer HttpClient::Impl::get_once(const HttpRequest& request) {
   ::curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, static_cast<long>(request.connect_timeout.count()));
   const std::string range = std::to_string(request.from) + "-";
   if (request.from > 0) ::curl_easy_setopt(handle, CURLOPT_RANGE, range.c_str());
+  if (!request.form.empty()) ::curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.form.c_str());
 
   const CURLcode code = ::curl_easy_perform(handle);
   ::curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, nullptr);

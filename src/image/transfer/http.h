@@ -15,6 +15,12 @@
 
 namespace fermata::image {
 
+struct TlsTrust {
+  bool verify = true;
+  std::string authorities;       // PEM text of what is trusted beside the system's; "": nothing
+  std::string certificate, key;  // our own, PEM files; "": none
+};
+
 struct HttpRequest {
   std::string url;
   std::vector<std::string> accept;  // media types
@@ -24,6 +30,7 @@ struct HttpRequest {
   // Gets the body of 200 and 206 instead of HttpAnswer::body; false ends the transfer.
   std::function<bool(std::string_view bytes)> sink;
   std::chrono::seconds connect_timeout{30};  // TLS handshake included
+  std::string form;                          // application/x-www-form-urlencoded; then it is a POST
   std::uint64_t from = 0;  // the sink gets the bytes from here on, whether the server knows Range or not
 };
 
@@ -54,7 +61,7 @@ struct HttpAnswer {
 // One connection cache; not thread-safe, each thread has its own. Proxies come from the environment.
 class HttpClient {
  public:
-  HttpClient(bool verify_tls, std::stop_token stop);
+  HttpClient(TlsTrust trust, std::stop_token stop);
   HttpClient(HttpClient&&) noexcept;
   ~HttpClient();
 

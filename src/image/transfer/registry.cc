@@ -19,11 +19,15 @@ constexpr int kMaxIndexDepth = 3;
 
 class Pull {
  public:
-  Pull(const oci::Reference& reference, const PullOptions& options, const TransferContext& context)
+  // `name`: of this try, for its directories.
+  Pull(const oci::Reference& reference, const RegistryHost& host, std::string name,
+       const PullOptions& options, const TransferContext& context)
       : options_(options),
         context_(context),
-        session_(reference, options),
-        client_(options.tls_verify, stop_.get_token()),
+        trust_(host.trust),
+        name_(std::move(name)),
+        session_(reference, host, options.credentials),
+        client_(trust_, stop_.get_token()),
         progress_(options.progress),
         asked_to_stop_(options.stop, [this] { stop_.request_stop(); }) {}
 
@@ -92,7 +96,7 @@ class Pull {
       const bool present = context_.have_layer(chain);
       progress_.report(manifest.layers[i], present ? "Already exists" : "Pulling fs layer");
       if (!present) {
-        layer.directory = context_.work_directory + "/" + std::to_string(i);
+        layer.directory = context_.work_directory + "/" + name_ + std::to_string(i);
         jobs.push_back({{manifest.layers[i], config.diff_ids[i], layer.directory}, i});
       }
       image_.layers.push_back(std::move(layer));
@@ -115,7 +119,7 @@ class Pull {
     try {
       for (std::size_t i = 1; i < std::min(kParallelLayers, jobs.size()); ++i)
         helpers.emplace_back([&] {
-          HttpClient client(options_.tls_verify, stop_.get_token());
+          HttpClient client(trust_, stop_.get_token());
           fetch_next(client);
         });
     } catch (const std::system_error&) {
@@ -138,6 +142,8 @@ class Pull {
 
   const PullOptions& options_;
   const TransferContext& context_;
+  const TlsTrust trust_;
+  const std::string name_;
   std::stop_source stop_;
   RegistrySession session_;
   HttpClient client_;
@@ -149,11 +155,28 @@ class Pull {
   std::stop_callback<std::function<void()>> asked_to_stop_;
 };
 
+// From the first that has it. What the last one says is the error, for it is the registry itself, and after
+// it why none of the mirrors served.
+Result<FetchedImage> pull_from(const std::vector<RegistryHost>& hosts, const oci::Reference& reference,
+                               const PullOptions& options, const TransferContext& context) {
+  std::string mirrors;
+  for (std::size_t i = 0;; ++i) {
+    const std::string name = i == 0 ? "" : std::to_string(i) + ".";
+    auto image = Pull(reference, hosts[i], name, options, context).run();
+    if (image) return image;
+    const Error& error = image.error();
+    if (i + 1 == hosts.size() || options.stop.stop_requested())
+      return tl::unexpected(Error(error.kind(), error.error_number(), error.message() + mirrors));
+    mirrors += "; mirror " + hosts[i].host + ": " + error.message();
+  }
+}
+
 }  // namespace
 
 Result<FetchedImage> pull_image(const oci::Reference& reference, const PullOptions& options,
                                 const TransferContext& context) {
-  auto image = Pull(reference, options, context).run();
+  TRY(const auto hosts, registry_hosts(reference, options.registries, options.tls_verify));
+  auto image = pull_from(hosts, reference, options, context);
   if (image) return image;
   // Docker's sentences name the image by themselves.
   const bool named = image.error().message().find(reference.familiar_repository()) != std::string::npos;

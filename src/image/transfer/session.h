@@ -6,6 +6,7 @@
 
 #include "image/transfer/auth.h"
 #include "image/transfer/http.h"
+#include "image/transfer/registry_hosts.h"
 #include "oci/reference.h"
 
 namespace fermata::image {
@@ -13,7 +14,9 @@ namespace fermata::image {
 // Thread-safe after the first get(); each thread brings its own client.
 class RegistrySession {
  public:
-  RegistrySession(const oci::Reference& reference, const PullOptions& options);
+  // Credentials are for the registry itself, not for its mirrors.
+  RegistrySession(const oci::Reference& reference, RegistryHost host,
+                  const std::optional<Credentials>& credentials);
 
   const oci::Reference& reference() const { return reference_; }
   bool authenticated() const { return authorizer_.has_credentials(); }
@@ -26,10 +29,9 @@ class RegistrySession {
   bool fall_back(const HttpAnswer& answer);
 
   const oci::Reference reference_;
-  const std::string host_;
+  const RegistryHost host_;
   const bool may_be_plain_;  // http is acceptable when there is no TLS
-  const bool verify_tls_;
-  std::atomic<bool> plain_ = false;
+  std::atomic<bool> plain_;
   std::atomic<bool> decided_ = false;
   Authorizer authorizer_;
 };
