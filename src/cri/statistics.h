@@ -4,21 +4,33 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/sync_stream.h>
 
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "cri/engines.h"
+#include "cri/members.h"
+#include "cri/metric_table.h"
 #include "cri/protocol.h"
+#include "cri/samples.h"
 
 namespace fermata::cri {
 
+// Thread-safe. The engines are borrowed.
 class Statistics {
  public:
-  explicit Statistics(Engines& engines) : engines_(engines) {}
+  // `period`: how old a count of what containers have written may be.
+  Statistics(Engines& engines, std::chrono::seconds period) : engines_(engines), written_(period) {}
 
   grpc::Status ContainerStats(grpc::ServerContext& context, const v1::ContainerStatsRequest& request,
                               v1::ContainerStatsResponse& response);
+  // Of those that run.
   grpc::Status ListContainerStats(grpc::ServerContext& context, const v1::ListContainerStatsRequest& request,
                                   v1::ListContainerStatsResponse& response);
   grpc::Status PodSandboxStats(grpc::ServerContext& context, const v1::PodSandboxStatsRequest& request,
                                v1::PodSandboxStatsResponse& response);
+  // Of those that are ready.
   grpc::Status ListPodSandboxStats(grpc::ServerContext& context,
                                    const v1::ListPodSandboxStatsRequest& request,
                                    v1::ListPodSandboxStatsResponse& response);
@@ -39,7 +51,26 @@ class Statistics {
                                        grpc::ServerWriter<v1::StreamPodSandboxMetricsResponse>& writer);
 
  private:
+  // A figure that went away with its container meanwhile: ErrorKind::not_found.
+  Result<v1::ContainerStats> stats_of(pod::Engine& engine, const Member& member);
+  Result<v1::PodSandboxStats> stats_of(pod::Engine& engine, const Pod& pod,
+                                       const std::vector<Member>& members);
+  v1::CpuUsage processor_of(const std::string& id, const pod::ContainerStats& stats, std::int64_t started,
+                            std::int64_t now);
+  Result<std::vector<v1::ContainerStats>> list(const v1::ContainerStatsFilter& filter);
+  Result<std::vector<v1::PodSandboxStats>> list(const v1::PodSandboxStatsFilter& filter);
+  void forget_others(const std::vector<Pod>& pods, const std::vector<Member>& members);
+
+  // pod_metrics.cc
+  Result<v1::PodSandboxMetrics> metrics_of(pod::Engine& engine, const Pod& pod,
+                                           const std::vector<Member>& members);
+  Result<v1::ContainerMetrics> metrics_of(pod::Engine& engine, const Pod& pod, const Member& member,
+                                          const StoreFigures& store);
+  Result<std::vector<v1::PodSandboxMetrics>> list_metrics();
+
   Engines& engines_;
+  CpuRates rates_;
+  WrittenLayers written_;
 };
 
 }  // namespace fermata::cri
