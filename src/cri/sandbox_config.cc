@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
 #include "cri/keepsake.h"
 #include "cri/pod_names.h"
 
@@ -113,6 +117,24 @@ Result<void> plan_ports(const v1::PodSandboxConfig& asked, pod::ContainerConfig&
   return {};
 }
 
+// What plugins are told of the pod, by the names that they know (CNI_ARGS), and the rates of its bandwidth.
+Result<void> plan_plugins(const v1::PodSandboxConfig& asked, pod::CniRequest& cni) {
+  const auto& pod = asked.metadata();
+  cni.arguments = {{"IgnoreUnknown", "1"},
+                   {"K8S_POD_NAMESPACE", pod.namespace_()},
+                   {"K8S_POD_NAME", pod.name()},
+                   {"K8S_POD_UID", pod.uid()}};
+  for (const auto& [key, rate] : {std::pair("kubernetes.io/ingress-bandwidth", &cni.ingress_rate),
+                                  std::pair("kubernetes.io/egress-bandwidth", &cni.egress_rate)}) {
+    const auto found = asked.annotations().find(key);
+    if (found == asked.annotations().end()) continue;
+    auto parsed = parse_rate(found->second);
+    if (!parsed) return fail_with(std::move(parsed.error()), fmt::format("annotation {}", key));
+    *rate = *parsed;
+  }
+  return {};
+}
+
 // What a custom infra image needs; the engine's own pause is more confined than any profile.
 Result<void> plan_security(const v1::LinuxSandboxSecurityContext& context, bool own_image,
                            const ReadProfile& read, pod::ContainerConfig& config) {
@@ -129,6 +151,25 @@ Result<void> plan_security(const v1::LinuxSandboxSecurityContext& context, bool 
 
 }  // namespace
 
+Result<std::uint64_t> parse_rate(std::string_view text) {
+  constexpr std::string_view kDecimal = "kMGTP", kBinary = "KMGTP";
+  constexpr double kLeast = 1e3, kMost = 1e15;
+  const auto unit_at = std::min(text.find_first_not_of("0123456789."), text.size());
+  std::string_view unit = text.substr(unit_at);
+  const bool binary = unit.ends_with('i');
+  if (binary) unit.remove_suffix(1);
+  const auto power = unit.empty() ? 0 : (binary ? kBinary : kDecimal).find(unit) + 1;
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + unit_at, number);
+  const bool known = unit.size() <= 1 && power <= kDecimal.size() && !(binary && unit.empty());
+  if (error != std::errc() || end != text.data() + unit_at || !known)
+    return fail(ErrorKind::invalid_argument, "'{}' is no rate", text);
+  number *= std::pow(binary ? 1024.0 : 1000.0, static_cast<double>(power));
+  if (number < kLeast || number > kMost)
+    return fail(ErrorKind::invalid_argument, "the rate '{}' is not between 1k and 1P", text);
+  return static_cast<std::uint64_t>(number);
+}
+
 Result<pod::ContainerConfig> plan_sandbox(const v1::RunPodSandboxRequest& request, const std::string& image,
                                           const ReadProfile& read) {
   const v1::PodSandboxConfig& asked = request.config();
@@ -141,6 +182,7 @@ Result<pod::ContainerConfig> plan_sandbox(const v1::RunPodSandboxRequest& reques
   TRY(plan_namespaces(context.namespace_options(), asked.hostname(), config));
   TRY(config.user_namespace, plan_users(context.namespace_options()));
   if (config.net.kind != "host") TRY(plan_ports(asked, config));
+  TRY(plan_plugins(asked, config.cni));
   TRY(plan_security(context, !image.empty(), read, config));
   config.dns.assign(asked.dns_config().servers().begin(), asked.dns_config().servers().end());
   config.dns_search.assign(asked.dns_config().searches().begin(), asked.dns_config().searches().end());

@@ -130,6 +130,28 @@ TEST(SandboxConfig, AUserNamespaceTakesOneMappingFromZero) {
   EXPECT_FALSE(plan(asked));
 }
 
+TEST(SandboxConfig, WhatPluginsAreTold) {
+  auto asked = request();
+  (*asked.mutable_config()->mutable_annotations())["kubernetes.io/egress-bandwidth"] = "10M";
+  const auto config = plan(asked);
+  const std::pair<std::string, std::string> name = {"K8S_POD_NAME", "web"};
+  EXPECT_NE(std::find(config->cni.arguments.begin(), config->cni.arguments.end(), name),
+            config->cni.arguments.end());
+  EXPECT_EQ(config->cni.egress_rate, 10'000'000u);
+  EXPECT_EQ(config->cni.ingress_rate, 0u);
+  (*asked.mutable_config()->mutable_annotations())["kubernetes.io/egress-bandwidth"] = "fast";
+  EXPECT_EQ(plan(asked).error().kind(), ErrorKind::invalid_argument);
+}
+
+TEST(Rates, AreQuantities) {
+  EXPECT_EQ(*parse_rate("1000"), 1000u);
+  EXPECT_EQ(*parse_rate("1k"), 1000u);
+  EXPECT_EQ(*parse_rate("1.5Mi"), 1572864u);
+  EXPECT_EQ(*parse_rate("1P"), 1'000'000'000'000'000u);
+  for (const char* text : {"", "M", "10X", "10Mb", "1.2.3M", "-1M", "999", "2P", "10 M", "10i"})
+    EXPECT_FALSE(parse_rate(text)) << text;
+}
+
 TEST(SandboxConfig, TheUserOfTheInfraContainer) {
   auto asked = request();
   auto* context = asked.mutable_config()->mutable_linux()->mutable_security_context();

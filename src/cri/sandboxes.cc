@@ -26,6 +26,17 @@ grpc::Status done(const Result<void>& result) {
 
 Result<std::string> read_profile(const std::string& path) { return read_file(path, kMaxProfile); }
 
+// The plugins', where the node has a configuration of them.
+Result<void> choose_network(const Networks& networks, pod::ContainerConfig& config) {
+  if (config.net.kind != "bridge") return {};
+  TRY(auto chosen, networks.choose());
+  if (!chosen) return {};
+  config.net.kind = "cni";
+  config.cni.configuration_directory = std::move(chosen->configuration_directory);
+  config.cni.plugin_directories = std::move(chosen->plugin_directories);
+  return {};
+}
+
 bool is_the_same(const v1::PodSandboxMetadata& one, const v1::PodSandboxMetadata& other) {
   return google::protobuf::util::MessageDifferencer::Equals(one, other);
 }
@@ -51,6 +62,7 @@ Result<std::string> Sandboxes::run(const v1::RunPodSandboxRequest& request, cons
                 there->info.id);
   }
   TRY(auto config, plan_sandbox(request, settings_.infra_image, read_profile));
+  TRY(choose_network(networks_, config));
   if (const std::string& logs = request.config().log_directory(); !logs.empty()) TRY(make_directories(logs));
   TRY(auto id, engine->run_pod(std::move(config)));
   events_.look(id);
