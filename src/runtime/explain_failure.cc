@@ -67,7 +67,7 @@ constexpr auto kHints = std::to_array<Hint>({
      "whose "
      "/proc is not covered; bind the host's instead"},
     {init::Op::make_node, ENODEV, "the host has another device of that name"},
-    {init::Op::set_credentials, EINVAL, "is the user mapped in the user namespace?"},
+    {init::Op::set_credentials, EINVAL, "are the user and its groups mapped in the user namespace?"},
     {init::Op::set_credentials, EPERM, "a capability was asked for that this host does not have"},
     {init::Op::enter_time_namespace, EINVAL,
      "this kernel has no time namespaces, or the offset is too large"},
