@@ -200,19 +200,6 @@ void add_warnings(ContainerRow& container, const oci::ImageConfig& image) {
     warnings.emplace_back("Published ports are discarded when using network mode none");
 }
 
-// An image that is a volume stays the one it is now, whatever its name comes to mean.
-Result<void> resolve_image_mounts(const image::Images& images, ContainerConfig& config) {
-  for (VolumeMount& mount : config.mounts) {
-    if (mount.kind != VolumeMount::Kind::image) continue;
-    TRY(const auto image, images.find(mount.source));
-    if (!image || image->builtin_pause)
-      return fail(ErrorKind::not_found, "No such image: {} (to be mounted at '{}')", mount.source,
-                  mount.destination);
-    mount.source = image->id;
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<std::string> Engine::Impl::create(ContainerConfig config, bool unasked) {
@@ -221,7 +208,7 @@ Result<std::string> Engine::Impl::create(ContainerConfig config, bool unasked) {
   TRY(check_config(config));
   TRY(check_machine(config));
   TRY(container_capabilities(config));
-  TRY(resolve_image_mounts(*images_, config));
+  TRY(resolve_image_mounts(config));
   TRY(const auto image, images_->find(config.image));
   if (!image) return fail(ErrorKind::not_found, "No such image: {}", config.image);
   ContainerRow container{

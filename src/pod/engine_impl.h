@@ -48,6 +48,9 @@ class Engine::Impl {
   // create.cc
   // `unasked`: as the infra container of a pod that was asked for, not of itself.
   Result<std::string> create(ContainerConfig config, bool unasked = false);
+  // image_mount.cc. As a detached mount; `user_namespace`: borrowed, -1: none.
+  Result<UniqueFd> clone_image(const VolumeMount& mount, int user_namespace);
+  Result<void> resolve_image_mounts(ContainerConfig& config);
   // start.cc
   // `rebuild`: also when the container whose network it joins does not run.
   StartResult start(const std::string& reference, const StreamSelection& streams, bool rebuild = false);

@@ -145,15 +145,6 @@ Result<UniqueFd> Launcher::open_image_root() {
   return open_merged_layers(image);
 }
 
-Result<UniqueFd> Launcher::clone_image(const VolumeMount& mount) {
-  TRY(const auto image, engine_.images().by_id(mount.source));
-  if (image.layers.empty()) return fail(ErrorKind::not_found, "image {} has no layers", mount.source);
-  auto tree = clone_merged_layers(view({image.layers.rbegin(), image.layers.rend()}), mount.sub_path);
-  if (!tree)
-    return fail_with(std::move(tree.error()), fmt::format("mount the image at '{}'", mount.destination));
-  return tree;
-}
-
 Result<void> Launcher::open_root(oci::RuntimeSpec& spec) {
   const Resolved& resolved = container_.runtime.resolved;
   spec.mount_point = engine_.options().run_root + "/rootfs";
@@ -249,11 +240,13 @@ Result<void> Launcher::add_namespaces(oci::RuntimeSpec& spec, PodNamespaces held
 
 Result<void> Launcher::add_mounts(oci::RuntimeSpec& spec) {
   const Resolved& resolved = container_.runtime.resolved;
-  TRY(auto prepared, prepare_mounts({.root = engine_.options().root,
-                                     .open_image = [this] { return open_image_root(); },
-                                     .clone_image = [this](const auto& mount) { return clone_image(mount); },
-                                     .user_namespace = user_namespace_},
-                                    resolved.mounts));
+  TRY(auto prepared,
+      prepare_mounts(
+          {.root = engine_.options().root,
+           .open_image = [this] { return open_image_root(); },
+           .clone_image = [this](const auto& mount) { return engine_.clone_image(mount, user_namespace_); },
+           .user_namespace = user_namespace_},
+          resolved.mounts));
   container_.runtime.mounts = std::move(prepared.applied);
   for (UniqueFd& tree : prepared.trees) kept_.push_back(std::move(tree));
   std::vector<oci::Mount> mounts = std::move(prepared.mounts);

@@ -43,7 +43,6 @@ class Launcher {
                           std::vector<oci::Device>* nodes);
 
   Result<UniqueFd> open_image_root();
-  Result<UniqueFd> clone_image(const VolumeMount& mount);
   std::vector<std::string> layer_paths(bool with_upper) const;
   void join(oci::RuntimeSpec& spec, oci::Namespace::Type type, UniqueFd fd);
   int keep(UniqueFd fd);
