@@ -12,8 +12,10 @@
 namespace fermata::cri {
 namespace {
 
-// What the built-in pause is listed as; it answers to all names of pause (image/pause_names.cc).
-constexpr const char* kPauseName = "registry.k8s.io/pause:latest";
+// The built-in pause, as it is listed. Registries' names of pause are ordinary here: whoever pulls one wants
+// that one, and may remove it again.
+constexpr const char* kPauseName = "localhost/fermata/pause:latest";
+constexpr const char* kPauseAlias = "registry.k8s.io/pause:latest";  // by which the store knows it
 // A kubelet looks for this beginning of the message, and then says that the registry is at fault
 // (cri-api, pkg/errors). Only of UNKNOWN it looks at the message alone.
 constexpr const char* kRegistryUnavailable = "RegistryUnavailable: ";
@@ -25,10 +27,26 @@ Result<oci::Reference> parse_image(const std::string& name) {
   return reference;
 }
 
+Result<std::optional<image::Image>> builtin_pause(pod::Engine& engine) {
+  TRY(auto pause, engine.images().find(kPauseAlias));
+  if (!pause || !pause->builtin_pause) return std::optional<image::Image>();
+  pause->names = {kPauseName};
+  return pause;
+}
+
 // By name, id or the beginning of one.
 Result<std::optional<image::Image>> find_image(pod::Engine& engine, const std::string& name) {
+  if (name == kPauseName) return builtin_pause(engine);
   const auto reference = parse_image(name);
-  return engine.images().find(reference && !reference->digest.empty() ? reference->canonical() : name);
+  if (reference && image::is_pause_reference(*reference)) {
+    TRY(auto pulled, engine.images().find(reference->canonical()));
+    if (!pulled || pulled->builtin_pause) return std::optional<image::Image>();
+    return pulled;
+  }
+  TRY(auto image,
+      engine.images().find(reference && !reference->digest.empty() ? reference->canonical() : name));
+  if (image && image->builtin_pause) image->names = {kPauseName};
+  return image;
 }
 
 // The user of a configuration: "1000:1000" is a number, "www-data" a name, "" neither.
@@ -103,8 +121,8 @@ Result<std::vector<v1::Image>> ImageCalls::list(const v1::ImageFilter& filter) {
     if (image) images.push_back(std::move(*image));
   } else {
     TRY(images, engine->images().list(false));
-    TRY(auto pause, engine->images().find(kPauseName));
-    if (pause && pause->builtin_pause) images.push_back(std::move(*pause));
+    TRY(auto pause, builtin_pause(*engine));
+    if (pause) images.push_back(std::move(*pause));
   }
   std::vector<v1::Image> messages;
   for (const image::Image& image : images) {
@@ -144,8 +162,6 @@ grpc::Status ImageCalls::ImageStatus(grpc::ServerContext&, const v1::ImageStatus
 Result<std::string> ImageCalls::pull(const oci::Reference& reference, const v1::AuthConfig& auth,
                                      std::stop_token stop) {
   TRY(const auto engine, engines_.lease());
-  TRY(const auto present, engine->images().find(reference.canonical()));
-  if (present && present->builtin_pause) return present->id;
   image::PullOptions options;
   TRY(options.credentials, credentials_of(auth, reference));
   options.stop = std::move(stop);

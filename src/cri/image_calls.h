@@ -37,7 +37,7 @@ class ImageCalls {
   grpc::Status ImageStatus(grpc::ServerContext& context, const v1::ImageStatusRequest& request,
                            v1::ImageStatusResponse& response);
   // The same image with the same secret is pulled once for all who ask meanwhile, and stopped when the last
-  // of them has left. The names of the built-in pause need no registry.
+  // of them has left.
   grpc::Status PullImage(grpc::ServerContext& context, const v1::PullImageRequest& request,
                          v1::PullImageResponse& response);
   // All its names, whichever is given. Of one that is not here: done. FAILED_PRECONDITION: a container uses
