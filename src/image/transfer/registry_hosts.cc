@@ -130,16 +130,18 @@ class Finder {
       // What cannot say which image a tag is serves those that are asked for by digest.
       if (!entry.pull || (!entry.resolve && image_.digest.empty())) continue;
       TRY(RegistryHost host, from_entry(entry, directory));
-      host.mirror = host.host != host_of_registry(image_.registry);
+      host.mirror = true;
       hosts_.push_back(std::move(host));
     }
-    if (file.server.url.empty()) {
-      hosts_.push_back(own_host());
-      return {};
+    RegistryHost last = own_host();
+    if (!file.server.url.empty()) {
+      TRY(last, from_entry(file.server, directory));
     }
-    TRY(RegistryHost server, from_entry(file.server, directory));
-    server.mirror = server.host != host_of_registry(image_.registry);
-    hosts_.push_back(std::move(server));
+    // Some files name the registry among its mirrors, too.
+    std::erase_if(hosts_, [&](const RegistryHost& host) {
+      return host.host == last.host && host.path == last.path && host.scheme == last.scheme;
+    });
+    hosts_.push_back(std::move(last));
     return {};
   }
 

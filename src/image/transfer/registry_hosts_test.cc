@@ -111,6 +111,11 @@ server = "https://docker.io"
   EXPECT_EQ((*hosts)[1].trust.key, "/c.key");
 }
 
+TEST_F(RegistryHostsTest, AServerNamedAmongItsMirrorsIsAskedOnce) {
+  put("a/k8s.io/hosts.toml", "server = \"http://m.example\"\n[host.\"http://m.example\"]\n");
+  EXPECT_THAT(places("k8s.io/x"), ElementsAre("http m.example /v2 x"));
+}
+
 TEST_F(RegistryHostsTest, DefaultHostsAndCertificates) {
   put("a/_default/hosts.toml", "[host.\"https://all.example\"]\n");
   put("b/all.example/one.crt", "ONE");
