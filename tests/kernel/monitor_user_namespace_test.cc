@@ -84,9 +84,9 @@ TEST_F(MonitorUserNamespace, SharedMemoryIsItsRoots) {
 }
 
 TEST_F(MonitorUserNamespace, ProcessesAreBornInIt) {
-  const auto lines = logged_by(mapped(
-      "c",
-      "cat /proc/$$/uid_map; id -u; id -G; uname -n; readlink /proc/self/ns/net; echo again > /dev/stdout"));
+  const auto lines = logged_by(mapped("c",
+                                      "cat /proc/$$/uid_map; id -u; id -G; uname -n; readlink "
+                                      "/proc/self/ns/net; echo again > /proc/self/fd/1"));
   ASSERT_EQ(lines.size(), 6u);
   EXPECT_EQ(lines[1], "stdout F 0");
   EXPECT_EQ(lines[2], "stdout F 0");
@@ -96,7 +96,7 @@ TEST_F(MonitorUserNamespace, ProcessesAreBornInIt) {
 }
 
 TEST_F(MonitorUserNamespace, PipesOfTheHostsRootAreNotOpenedAnew) {
-  auto wanted = mapped("c", "echo again > /dev/stdout || true");
+  auto wanted = mapped("c", "echo again > /proc/self/fd/1 || true");
   wanted.stream_owner.reset();
   const auto lines = logged_by(wanted);
   ASSERT_EQ(lines.size(), 1u);
