@@ -103,7 +103,7 @@ grpc::Status Containers::StartContainer(grpc::ServerContext&, const v1::StartCon
   auto started = engine->start(asked.info.id, {});
   events_.look(asked.info.pod_id);
   if (started) return grpc::Status::OK;
-  return to_status(
+  return start_status(
       std::move(started.error().error)
           .with_context(fmt::format("container '{}'", asked.request.config().metadata().name())));
 }
