@@ -11,6 +11,7 @@
 #include "cli/core/flags.h"
 #include "cli/core/help_text.h"
 #include "cri/daemon.h"
+#include "cri/pull_process.h"
 
 namespace fermata {
 namespace {
@@ -96,6 +97,8 @@ int run_config(const std::vector<std::string>& words) {
 }
 
 int run(const std::vector<std::string>& words) {
+  // Our own, and in no help.
+  if (words.size() == 1 && words[0] == cri::kPullCommand) return cri::run_pull_command();
   const auto flags = cli::parse_flags(kFlags, words, cli::Placement::anywhere);
   if (!flags) {
     print_error(flags.error().message());

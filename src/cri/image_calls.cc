@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "cri/pull_process.h"
 #include "cri/registry_auth.h"
 #include "cri/rpc_status.h"
 #include "cri/send_in_parts.h"
@@ -160,20 +161,17 @@ grpc::Status ImageCalls::ImageStatus(grpc::ServerContext&, const v1::ImageStatus
 }
 
 Result<std::string> ImageCalls::pull(const oci::Reference& reference, const v1::AuthConfig& auth,
-                                     std::stop_token stop) {
-  TRY(const auto engine, engines_.lease());
-  image::PullOptions options;
-  TRY(options.credentials, credentials_of(auth, reference));
-  options.stop = std::move(stop);
+                                     const std::stop_token& stop) {
+  PullRequest request{.root = settings_.root, .image = reference.canonical()};
+  TRY(request.credentials, credentials_of(auth, reference));
   {
     const std::scoped_lock lock(registries_mutex_);
-    options.registries = registries_;
+    request.registries = registries_;
   }
   const auto begin = std::chrono::steady_clock::now();
-  const auto pulled = engine->images().pull(reference, options);
+  auto pulled = pull_by_process(request, stop);
   metrics_.add_pull(pulled.has_value(), std::chrono::steady_clock::now() - begin);
-  if (!pulled) return tl::unexpected<Error>(pulled.error());
-  return pulled->id;
+  return pulled;
 }
 
 grpc::Status ImageCalls::PullImage(grpc::ServerContext& context, const v1::PullImageRequest& request,
@@ -201,9 +199,11 @@ grpc::Status ImageCalls::RemoveImage(grpc::ServerContext&, const v1::RemoveImage
   if (request.image().image().empty()) return missing("image");
   RPC_TRY(const auto engine, engines_.lease());
   RPC_TRY(const auto image, find_image(*engine, request.image().image()));
+  if (!image) return grpc::Status::OK;
+  // It goes with the program alone; who clears all images away shall not fail on it.
+  if (image->builtin_pause) return grpc::Status::OK;
   // Images that only the command line has a name for are none of ours.
-  if (!image || (!image->builtin_pause && image->names.empty() && image->digest_names.empty()))
-    return grpc::Status::OK;
+  if (image->names.empty() && image->digest_names.empty()) return grpc::Status::OK;
   // Whoever removes an image that a container of ours was made of would leave one behind that nobody sees.
   RPC_TRY(const auto used, engine->images_in_use());
   if (std::any_of(used.begin(), used.end(), [&](const auto& use) { return use.first == image->id; })) {

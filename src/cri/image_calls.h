@@ -50,7 +50,8 @@ class ImageCalls {
  private:
   Result<std::vector<v1::Image>> list(const v1::ImageFilter& filter);
   Result<bool> is_pinned(pod::Engine& engine, const image::Image& image) const;
-  Result<std::string> pull(const oci::Reference& reference, const v1::AuthConfig& auth, std::stop_token stop);
+  Result<std::string> pull(const oci::Reference& reference, const v1::AuthConfig& auth,
+                           const std::stop_token& stop);
 
   Engines& engines_;
   const Settings& settings_;
