@@ -125,7 +125,9 @@ Result<void> Launcher::resolve_process() {
     TRY(const auto alone, runtime::resolve_user(wanted.substr(0, wanted.find(':')), passwd, group, {}));
     auto& gids = user.user.additional_gids;
     for (const std::uint32_t gid : alone.user.additional_gids)
-      if (std::find(gids.begin(), gids.end(), gid) == gids.end()) gids.push_back(gid);
+      // The primary group of the password file is replaced by the one given.
+      if (gid != alone.user.gid && std::find(gids.begin(), gids.end(), gid) == gids.end())
+        gids.push_back(gid);
   }
   container_.runtime.user = user.user;
   container_.runtime.env =
