@@ -64,9 +64,8 @@ Arguments Daemon::command() const {
   if (options_.kind == Kind::containerd)
     command.insert(command.end(), {"containerd", "-c", at + "/config.toml"});
   else
-    command.insert(command.end(),
-                   {e2e::programs_directory() + "/fermatad", "--config", at + "/config.toml", "--root",
-                    at + "/root", "--run-root", at + "/run", "--listen", "unix://" + socket()});
+    command.insert(command.end(), {e2e::programs_directory() + "/fermatad", "--config", at + "/config.toml",
+                                   "--root", at + "/root", "--run-root", at + "/run", "--listen", socket()});
   return command;
 }
 
