@@ -74,7 +74,7 @@ Result<v1::PodSandboxStats> Statistics::stats_of(pod::Engine& engine, const Pod&
     const std::int64_t now = now_ns();
     *used->mutable_cpu() = processor_of(pod.info.id, stats, pod.info.infra.started, now);
     *used->mutable_memory() = memory_usage(stats, now);
-    *used->mutable_network() = network_usage(stats.interfaces, now);
+    if (auto network = network_usage(stats.interfaces, now)) *used->mutable_network() = std::move(*network);
     *used->mutable_io() = io_usage(stats.group, now);
     used->mutable_process()->set_timestamp(now);
     if (stats.group.pids)

@@ -91,7 +91,9 @@ v1::IoUsage io_usage(const kernel::CgroupStats& group, std::int64_t time) {
   return usage;
 }
 
-v1::NetworkUsage network_usage(const std::vector<kernel::InterfaceCounters>& interfaces, std::int64_t time) {
+std::optional<v1::NetworkUsage> network_usage(const std::vector<kernel::InterfaceCounters>& interfaces,
+                                              std::int64_t time) {
+  if (interfaces.empty()) return std::nullopt;
   v1::NetworkUsage usage;
   usage.set_timestamp(time);
   auto first = std::find_if(interfaces.begin(), interfaces.end(),

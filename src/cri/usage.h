@@ -22,8 +22,10 @@ v1::CpuUsage cpu_usage(const kernel::CgroupStats& group, std::int64_t time,
 v1::MemoryUsage memory_usage(const pod::ContainerStats& stats, std::int64_t time);
 v1::SwapUsage swap_usage(const kernel::CgroupStats& group, std::int64_t time);
 v1::IoUsage io_usage(const kernel::CgroupStats& group, std::int64_t time);
-// eth0, or the first, is the default interface.
-v1::NetworkUsage network_usage(const std::vector<kernel::InterfaceCounters>& interfaces, std::int64_t time);
+// eth0, or the first, is the default interface. nullopt: there is none; a kubelet that has its statistics
+// from CRI ends in a panic over a usage without (hostNetwork; 1.36).
+std::optional<v1::NetworkUsage> network_usage(const std::vector<kernel::InterfaceCounters>& interfaces,
+                                              std::int64_t time);
 v1::FilesystemUsage layer_usage(const pod::TreeUsage& written, const std::string& store, std::int64_t time);
 
 }  // namespace fermata::cri

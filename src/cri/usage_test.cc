@@ -53,12 +53,15 @@ TEST(Usage, PressureIsInNanoseconds) {
 
 TEST(Usage, Eth0IsTheDefaultInterface) {
   const auto usage = network_usage({{.name = "net1"}, {.name = "eth0", .rx_bytes = 4}}, 1);
-  EXPECT_EQ(usage.default_interface().name(), "eth0");
-  EXPECT_EQ(usage.default_interface().rx_bytes().value(), 4u);
-  ASSERT_EQ(usage.interfaces_size(), 1);
-  EXPECT_EQ(usage.interfaces(0).name(), "net1");
-  EXPECT_FALSE(network_usage({}, 1).has_default_interface());
+  ASSERT_TRUE(usage);
+  EXPECT_EQ(usage->default_interface().name(), "eth0");
+  EXPECT_EQ(usage->default_interface().rx_bytes().value(), 4u);
+  ASSERT_EQ(usage->interfaces_size(), 1);
+  EXPECT_EQ(usage->interfaces(0).name(), "net1");
 }
+
+// A pod on the host's network ended kubelets.
+TEST(Usage, WithoutInterfacesThereIsNoNetwork) { EXPECT_FALSE(network_usage({}, 1)); }
 
 }  // namespace
 }  // namespace fermata::cri
