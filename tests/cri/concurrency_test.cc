@@ -60,7 +60,7 @@ TEST_F(Concurrency, PodsWithTwoContainersEach) {
   for (const v1::PodSandbox& pod : pods()) addresses.insert(pod_status(pod.id()).network().ip());
   EXPECT_EQ(static_cast<std::size_t>(count), addresses.size()) << "each has an address of its own";
   const std::vector<v1::PodSandbox> all = pods();
-  at_once(count, [&](int number) {
+  at_once(static_cast<int>(all.size()), [&](int number) {
     EXPECT_OK(ask_stop_pod(all[number].id()));
     EXPECT_OK(ask_remove_pod(all[number].id()));
   });

@@ -23,8 +23,8 @@ constexpr const char* kHtpasswd = "alice:$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCs
 class Images : public CriTest {
  protected:
   void TearDown() override {
+    CriTest::TearDown();  // first: an image in use stays
     for (const std::string& name : made_) EXPECT_OK(remove_image(name));
-    CriTest::TearDown();
   }
   // Another name in a registry for the image that nobody has pulled.
   std::string copy_as(const std::string& name, const std::string& host = registry(),

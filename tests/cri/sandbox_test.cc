@@ -146,8 +146,9 @@ TEST_F(Sandbox, HasTheNameServersItWasGiven) {
   config.mutable_dns_config()->add_searches("one.example");
   config.mutable_dns_config()->add_searches("two.example");
   config.mutable_dns_config()->add_options("ndots:5");
-  EXPECT_EQ("search one.example two.example\nnameserver 10.11.12.13\noptions ndots:5",
-            output(run_pod(config), {"cat", "/etc/resolv.conf"}));
+  EXPECT_THAT(
+      e2e::lines_of(output(run_pod(config), {"cat", "/etc/resolv.conf"})),
+      UnorderedElementsAre("search one.example two.example", "nameserver 10.11.12.13", "options ndots:5"));
 }
 
 TEST_F(Sandbox, SetsKernelParametersOfItsNamespaces) {
