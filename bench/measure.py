@@ -54,14 +54,18 @@ def isolate():
     call(["ip", "link", "set", "lo", "up"])
 
 
-def print_table(samples, names):
-    """samples: {step: {name: [milliseconds]}}. Ratios are to the first name."""
-    first = names[0]
+def ratio(value, to):
+    return f"{value / to:.1f}" if value >= to else f"{value / to:.2f}"
+
+
+def print_table(samples, names, pairs=None, digits=1):
+    """samples: {step: {name: [milliseconds]}}. Ratios: of each pair, or of the others to the first name."""
+    pairs = pairs or [(name, names[0]) for name in names[1:]]
     print("| step | " + " | ".join(f"{name} (ms)" for name in names) + " | " +
-          " | ".join(f"{name} / {first}" for name in names[1:]) + " |")
-    print("|---|" + "---|" * (2 * len(names) - 1))
+          " | ".join(f"{name} / {to}" for name, to in pairs) + " |")
+    print("|---|" + "---|" * (len(names) + len(pairs)))
     for step, by_name in samples.items():
         medians = {name: statistics.median(by_name[name]) for name in names if name in by_name}
-        cells = [f"{medians[name]:.1f}" if name in medians else "fails" for name in names]
-        ratios = [f"{medians[name] / medians[first]:.1f}" if name in medians else "" for name in names[1:]]
+        cells = [f"{medians[name]:.{digits}f}" if name in medians else "fails" for name in names]
+        ratios = [ratio(medians[name], medians[to]) if name in medians and to in medians else "" for name, to in pairs]
         print(f"| {step} | " + " | ".join(cells) + " | " + " | ".join(ratios) + " |")
