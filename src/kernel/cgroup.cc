@@ -84,7 +84,12 @@ Result<void> inherit_cpuset(const std::string& directory, bool found) {
       TRY(const std::string own, read_file(directory + file));
       if (!trim(own).empty()) continue;
     }
-    TRY(const std::string inherited, read_file(parent_of(directory) + file));
+    TRY(std::string inherited, read_file(parent_of(directory) + file));
+    if (trim(inherited).empty()) {
+      // Another command has made it this moment, and not come to fill it. The root's is never empty.
+      TRY(inherit_cpuset(parent_of(directory), true));
+      TRY(inherited, read_file(parent_of(directory) + file));
+    }
     TRY(write_kernel_file(directory + file, trim(inherited)));
   }
   return {};

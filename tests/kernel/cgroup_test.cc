@@ -97,6 +97,16 @@ TEST_F(RealCgroups, AreMadeTwiceAndRemovedTwice) {
   EXPECT_TRUE(group.remove());
 }
 
+// Once ten pods at a time failed with ENOSPC: a cpuset was filled from a parent that another command had made
+// and not filled yet.
+TEST_F(RealCgroups, TakeProcessesBelowAParentThatIsBeingMade) {
+  for (const auto& mount : mounts_.v1)
+    ASSERT_EQ(::mkdir((mount.path + "/" + name_).c_str(), 0755), 0) << mount.path;
+  const pid_t child = spawn_sleeper(make("/pod"));
+  EXPECT_EQ(::kill(child, SIGKILL), 0);
+  EXPECT_TRUE(WIFSIGNALED(status_of(child)));
+}
+
 TEST_F(RealCgroups, KillDescendantsAndNobodyElse) {
   const Cgroup upper = make("/pod"), lower = make("/pod/ctrs"), beside = make("/other");
   const pid_t first = spawn_sleeper(lower), second = spawn_sleeper(lower), bystander = spawn_sleeper(beside);
