@@ -89,23 +89,28 @@ grpc::Status Containers::CreateContainer(grpc::ServerContext& context,
   return grpc::Status::OK;
 }
 
-grpc::Status Containers::StartContainer(grpc::ServerContext&, const v1::StartContainerRequest& request,
-                                        v1::StartContainerResponse&) {
-  if (request.container_id().empty()) return missing("container_id");
-  RPC_TRY(auto engine, engines_.lease());
-  RPC_TRY(const Member asked, member(*engine, request.container_id()));
-  const auto state = state_of(asked.info);
-  if (state == v1::CONTAINER_RUNNING) return grpc::Status::OK;
-  if (state != v1::CONTAINER_CREATED)
-    return to_status(Error(ErrorKind::conflict, 0,
-                           fmt::format("container {} has run, and is not started again: create another",
-                                       request.container_id())));
+Result<std::string> Containers::start(const std::string& container) {
+  TRY(auto engine, engines_.lease());
+  TRY(const Member asked, member(*engine, container));
+  if (state_of(asked.info) != v1::CONTAINER_CREATED)
+    return fail(ErrorKind::conflict, "container {} was started before: create another", container);
   auto started = engine->start(asked.info.id, {});
   events_.look(asked.info.pod_id);
-  if (started) return grpc::Status::OK;
-  return start_status(
-      std::move(started.error().error)
-          .with_context(fmt::format("container '{}'", asked.request.config().metadata().name())));
+  if (started) return asked.info.id;
+  return fail_with(start_error(std::move(started.error().error)),
+                   fmt::format("container '{}'", asked.request.config().metadata().name()));
+}
+
+grpc::Status Containers::StartContainer(grpc::ServerContext& context,
+                                        const v1::StartContainerRequest& request,
+                                        v1::StartContainerResponse&) {
+  const std::string& container = request.container_id();
+  if (container.empty()) return missing("container_id");
+  const auto started = starting_.run(
+      container, [&] { return context.IsCancelled(); },
+      [this, container](const std::stop_token&) { return start(container); });
+  if (!started) return grpc::Status::CANCELLED;
+  return *started ? grpc::Status::OK : to_status(started->error());
 }
 
 grpc::Status Containers::StopContainer(grpc::ServerContext&, const v1::StopContainerRequest& request,

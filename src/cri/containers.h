@@ -23,7 +23,7 @@ class Containers {
   // One that was made already and never started is answered for.
   grpc::Status CreateContainer(grpc::ServerContext& context, const v1::CreateContainerRequest& request,
                                v1::CreateContainerResponse& response);
-  // Of one that runs: done. One that has run is not started again.
+  // Once: one that runs, or has run, is not started again. Asking twice at the same time is asking once.
   grpc::Status StartContainer(grpc::ServerContext& context, const v1::StartContainerRequest& request,
                               v1::StartContainerResponse& response);
   // Of one that is not there: done.
@@ -49,13 +49,15 @@ class Containers {
  private:
   // Returns its id.
   Result<std::string> create(const v1::CreateContainerRequest& request);
+  Result<std::string> start(const std::string& container);
   Result<std::vector<v1::Container>> list(const v1::ContainerFilter& filter);
 
   Engines& engines_;
   Events& events_;
   const LimitSupport limits_;
-  InFlight<std::string> creating_{
-      Abandoned::finish};  // by pod, name and attempt; last: it waits for its work
+  // Last: they wait for their work.
+  InFlight<std::string> creating_{Abandoned::finish};  // by pod, name and attempt
+  InFlight<std::string> starting_{Abandoned::finish};  // by id
 };
 
 }  // namespace fermata::cri

@@ -99,7 +99,7 @@ grpc::Status Execution::ExecSync(grpc::ServerContext& context, const v1::ExecSyn
                                  .working_dir = {},
                                  .timeout = timeout};
     auto started = engine->exec(id, config, {.stdout_ = true, .stderr_ = true});
-    if (!started) return start_status(started.error().error);
+    if (!started) return to_status(start_error(std::move(started.error().error)));
     session = std::move(*started);
   }
   return collect(*session, context, request, response);

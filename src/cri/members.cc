@@ -16,6 +16,11 @@ Result<std::vector<Member>> members_of(pod::Engine& engine, const std::string& p
   return members;
 }
 
+Error start_error(Error error) {
+  if (error.kind() != ErrorKind::not_found) return error;
+  return {ErrorKind::failed, error.error_number(), error.message()};
+}
+
 Result<Member> member(pod::Engine& engine, const std::string& container) {
   TRY(auto info, engine.inspect(container));
   if (info.infra) return fail(ErrorKind::not_found, "No such container: {} (it is a pod)", container);

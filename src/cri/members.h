@@ -17,6 +17,9 @@ struct Member {
 
 // Of one pod, by its whole id, or of all pods ("").
 Result<std::vector<Member>> members_of(pod::Engine& engine, const std::string& pod);
+// Why a process was not started. What was not found is in the container then: NOT_FOUND would say that the
+// container is gone.
+Error start_error(Error error);
 // An infra container is none: it is its pod.
 Result<Member> member(pod::Engine& engine, const std::string& container);
 

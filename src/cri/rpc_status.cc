@@ -42,11 +42,6 @@ grpc::Status to_status(const Error& error) {
   return {code_of(error.kind()), std::move(message)};
 }
 
-grpc::Status start_status(const Error& error) {
-  if (error.kind() != ErrorKind::not_found) return to_status(error);
-  return to_status(Error(ErrorKind::failed, error.error_number(), error.message()));
-}
-
 grpc::Status missing(std::string_view field) {
   return {grpc::StatusCode::INVALID_ARGUMENT, std::string(field) + " is missing"};
 }

@@ -17,9 +17,6 @@ grpc::Status to_status(const Error& error);
 inline grpc::Status to_status(const Result<void>& result) {
   return result ? grpc::Status::OK : to_status(result.error());
 }
-// The same for a process that could not be started. What was not found is in the container then: NOT_FOUND
-// would say that the container is gone.
-grpc::Status start_status(const Error& error);
 // INVALID_ARGUMENT: "<field> is missing".
 grpc::Status missing(std::string_view field);
 
