@@ -57,9 +57,10 @@ Result<void> apply_word(const cli::Flags& flags, const char* name,
   return {};
 }
 
-Result<void> apply_path(const cli::Flags& flags, const char* name, std::string& path) {
+Result<void> apply_path(const cli::Flags& flags, std::string_view name, std::string& path) {
   if (!flags.has(name)) return {};
-  const std::string given = flags.text(name);
+  const std::string text = flags.text(name);
+  const std::string given = name == "listen" ? cri::socket_path(text) : text;
   if (!given.starts_with('/'))
     return cli::invalid_flag_value(kFlags, name, given, "it is not an absolute path");
   path = given;

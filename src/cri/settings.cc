@@ -28,8 +28,8 @@ Result<void> check_optional_path(const std::string& path) {
 }
 
 Result<void> check_listen(const std::string& path) {
-  TRY(check_absolute(path));
-  if (path.size() <= kMaxSocketPath) return {};
+  TRY(check_absolute(socket_path(path)));
+  if (socket_path(path).size() <= kMaxSocketPath) return {};
   return fail(ErrorKind::invalid_argument, "the path of a socket has at most {} bytes", kMaxSocketPath);
 }
 
@@ -118,6 +118,7 @@ Result<void> read_runtime(const std::string& name, TomlReader& reader, Settings&
 
 Result<void> read_file_table(TomlReader& reader, Settings& settings) {
   TRY(reader.checked("listen", settings.listen, check_listen));
+  settings.listen = socket_path(settings.listen);
   TRY(read_socket_mode(reader, settings.socket_mode));
   TRY(reader.number("socket_gid", 0, 0xffff'fffe,
                     [&](std::int64_t gid) { settings.socket_gid = static_cast<gid_t>(gid); }));
@@ -151,6 +152,12 @@ Result<void> read_file_table(TomlReader& reader, Settings& settings) {
 
 bool is_handler(const Settings& settings, const std::string& name) {
   return name.empty() || name == kOwnHandler || settings.runtimes.contains(name);
+}
+
+std::string socket_path(std::string_view text) {
+  constexpr std::string_view kScheme = "unix://";
+  if (text.starts_with(kScheme)) text.remove_prefix(kScheme.size());
+  return std::string(text);
 }
 
 Result<HostPort> parse_host_port(std::string_view text) {

@@ -63,6 +63,8 @@ bool is_handler(const Settings& settings, const std::string& name);
 // A file with every setting, its default and what it is for.
 std::string_view default_settings_text();
 
+// As kubelets write it, too: "unix:///run/x.sock" -> "/run/x.sock".
+std::string socket_path(std::string_view text);
 // "127.0.0.1:9889", "[::1]:80".
 struct HostPort {
   std::string host;

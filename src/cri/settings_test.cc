@@ -23,7 +23,7 @@ TEST(Settings, TheDefaultTextSaysTheDefaults) {
 
 TEST(Settings, EveryKey) {
   const auto settings = parse_settings(R"(
-listen = "/tmp/x.sock"
+listen = "unix:///tmp/x.sock"
 socket_mode = "0600"
 socket_gid = 7
 root = "/r"
