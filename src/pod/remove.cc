@@ -2,11 +2,18 @@
 // next command, volumes included.
 #include <fmt/format.h>
 
+#include <chrono>
+
 #include "base/files.h"
 #include "pod/engine_impl.h"
 #include "pod/volumes.h"
 
 namespace fermata::pod {
+namespace {
+
+constexpr std::chrono::milliseconds kProcessPatience{10000};  // for killed processes to be gone
+
+}  // namespace
 
 // The caller holds the pod's lock, and the container does not run.
 Result<void> Engine::Impl::remove_settled(const ContainerRow& given, bool volumes) {
@@ -38,7 +45,14 @@ Result<void> Engine::Impl::remove_settled(const ContainerRow& given, bool volume
     } else {
       TRY(const auto* mounts, cgroup_mounts());
       const auto group = kernel::Cgroup::open(*mounts, container_cgroup(*pod, container.id));
-      if (group.exists()) TRY(group.remove());
+      if (group.exists()) {
+        // What shared another's PID namespace was killed when its first process had ended, and may take its
+        // time on a busy machine.
+        TRY(const bool empty, group.wait_empty(kProcessPatience));
+        if (!empty)
+          return fail(ErrorKind::unavailable, "killed processes of container {} do not end", container.name);
+        TRY(group.remove());
+      }
     }
   }
   TRY(remove_tree(container_directory(container.id)));
