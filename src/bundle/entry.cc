@@ -8,39 +8,31 @@
 #include "base/files.h"
 #include "base/process.h"
 #include "bundle/hooks.h"
-#include "bundle/launch.h"
 #include "bundle/spec_parts.h"
 #include "kernel/pidfd.h"
 #include "runtime/exec_target.h"
 
 namespace fermata::bundle {
-namespace {
 
-// A hook of the host's, in the container's namespaces.
-Result<Child> start_hook_inside(const Options& options, const oci::Hook& hook, const Entry& entry,
+Result<Child> start_hook_inside(const std::string& init, const oci::Hook& hook, const Entry& entry,
                                 const std::array<int, 3>& streams) {
   TRY(const runtime::LaunchPlan plan, runtime::plan_hook(hook, entry.target));
-  return launch(plan, {hook.path}, {.init_path = options.programs + kInitProgram, .streams = streams}, {});
+  return launch(plan, {hook.path}, {.init_path = init, .streams = streams}, {});
 }
 
-// A hook of the container's, with no more rights than its own process will have.
-Result<Child> start_hook_as_process(const Options& options, const oci::RuntimeSpec& spec,
-                                    const oci::Hook& hook, const Entry& entry,
-                                    const std::array<int, 3>& streams) {
-  oci::Process process = spec.process;
+Result<Child> start_hook_as_process(const std::string& init, const HookRights& rights, const oci::Hook& hook,
+                                    const Entry& entry, const std::array<int, 3>& streams) {
+  oci::Process process = rights.process;
   process.terminal = false;
   process.args = hook.args.empty() ? std::vector<std::string>{hook.path} : hook.args;
   process.env = hook.env;
-  TRY(const runtime::CompiledSeccomp filter, open_filter(spec, process, options.root));
   TRY(const runtime::LaunchPlan plan,
-      runtime::plan_exec(process, entry.target, filter.program.get(),
+      runtime::plan_exec(process, entry.target, rights.seccomp_program,
                          {.follow_parent = true,
-                          .grantable_capabilities = grantable_capabilities(spec),
+                          .grantable_capabilities = rights.grantable_capabilities,
                           .program = hook.path}));
-  return launch(plan, {hook.path}, {.init_path = options.programs + kInitProgram, .streams = streams}, {});
+  return launch(plan, {hook.path}, {.init_path = init, .streams = streams}, {});
 }
-
-}  // namespace
 
 Result<Entry> open_entry(int pid, std::int64_t pid_start) {
   Entry entry;
@@ -70,7 +62,7 @@ Result<void> run_creation_hooks(const Options& options, const oci::RuntimeSpec& 
   TRY(const Entry entry, open_entry(container.record.pid, 0));
   return run_hooks(spec.hooks.create_container, "createContainer", state,
                    [&](const oci::Hook& hook, const std::array<int, 3>& streams) {
-                     return start_hook_inside(options, hook, entry, streams);
+                     return start_hook_inside(options.programs + kInitProgram, hook, entry, streams);
                    });
 }
 
@@ -79,9 +71,14 @@ Result<void> run_start_hooks(const Options& options, const oci::RuntimeSpec& spe
   if (spec.hooks.start_container.empty()) return {};
   TRY(const Entry entry, open_entry(container.record.pid, container.record.pid_start));
   const std::string state = state_document(container, name_of(container.status), spec.annotations);
+  TRY(const runtime::CompiledSeccomp filter, open_filter(spec, spec.process, options.root));
+  const HookRights rights = {.process = spec.process,
+                             .seccomp_program = filter.program.get(),
+                             .grantable_capabilities = grantable_capabilities(spec)};
   return run_hooks(spec.hooks.start_container, "startContainer", state,
                    [&](const oci::Hook& hook, const std::array<int, 3>& streams) {
-                     return start_hook_as_process(options, spec, hook, entry, streams);
+                     return start_hook_as_process(options.programs + kInitProgram, rights, hook, entry,
+                                                  streams);
                    });
 }
 

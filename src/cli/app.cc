@@ -20,11 +20,8 @@ void print_standard_error(std::string_view text) {
 }
 
 constexpr FlagSpec kGlobalFlags[] = {
-    {"cgroup-manager", 0, FlagKind::text},
-    {"config", 0, FlagKind::text},
-    {"root", 0, FlagKind::text},
-    {"run-root", 0, FlagKind::text},
-    {"version", 'v'},
+    {"cdi-spec-dir", 0, FlagKind::list}, {"cgroup-manager", 0, FlagKind::text}, {"config", 0, FlagKind::text},
+    {"root", 0, FlagKind::text},         {"run-root", 0, FlagKind::text},       {"version", 'v'},
 };
 
 int unknown_command(std::string_view given, std::string_view group) {
@@ -124,6 +121,12 @@ Result<pod::CgroupManager> App::cgroup_manager() const {
   return *manager;
 }
 
+Result<std::vector<std::string>> App::cdi_spec_dirs() const {
+  if (!cdi_spec_dirs_.empty()) return cdi_spec_dirs_;
+  TRY(pod::Settings read, settings());
+  return std::move(read.cdi_spec_dirs);
+}
+
 Result<pod::Settings> App::settings() const {
   return pod::read_settings(config_.empty() ? pod::kSettingsPath : config_, !config_.empty());
 }
@@ -209,7 +212,7 @@ int run_command_line(const std::string& version, std::span<const std::string> wo
   App app(version,
           {.root = global->text("root", "/var/lib/fermata"),
            .run_root = global->text("run-root", "/run/fermata")},
-          global->text("config"), global->text("cgroup-manager"));
+          global->text("config"), global->text("cgroup-manager"), global->list("cdi-spec-dir"));
   const std::span<const std::string> rest = std::span(arguments).subspan(1);
   if (arguments[0] == "help") return run_help(rest);
   if (is_group(arguments[0])) return run_group(app, arguments[0], rest);

@@ -20,18 +20,23 @@ inline constexpr std::size_t kUnlimited = ~std::size_t{0};
 // The global flags and what is opened on their behalf. `version` and `help` never open the engine.
 class App {
  public:
-  // `config`: of --config, `cgroup_manager`: of --cgroup-manager; "" for the defaults.
-  App(std::string version, pod::EngineOptions options, std::string config, std::string cgroup_manager)
+  // `config`: of --config, `cgroup_manager`: of --cgroup-manager; "" for the defaults. `cdi_spec_dirs`: of
+  // --cdi-spec-dir.
+  App(std::string version, pod::EngineOptions options, std::string config, std::string cgroup_manager,
+      std::vector<std::string> cdi_spec_dirs)
       : version_(std::move(version)),
         options_(std::move(options)),
         config_(std::move(config)),
-        cgroup_manager_(std::move(cgroup_manager)) {}
+        cgroup_manager_(std::move(cgroup_manager)),
+        cdi_spec_dirs_(std::move(cdi_spec_dirs)) {}
   const std::string& version() const { return version_; }
   // Before the first engine().
   pod::EngineOptions& options() { return options_; }
   // Of --config, or of /etc/fermata/config.toml where there is one. Read on first use.
   Result<pod::Settings> settings() const;
   Result<pod::Engine*> engine();
+  // Where specifications of devices are.
+  Result<std::vector<std::string>> cdi_spec_dirs() const;
 
  private:
   Result<pod::CgroupManager> cgroup_manager() const;
@@ -39,6 +44,7 @@ class App {
   std::string version_;
   pod::EngineOptions options_;
   std::string config_, cgroup_manager_;
+  std::vector<std::string> cdi_spec_dirs_;
   std::unique_ptr<pod::Engine> engine_;
 };
 

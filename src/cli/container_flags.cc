@@ -7,6 +7,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "cdi/names.h"
 #include "cli/mount_flags.h"
 #include "cli/resource_flags.h"
 #include "cli/user_flags.h"
@@ -34,7 +35,8 @@ constexpr FlagSpec kSpecs[] = {
     {"cpus", 0, kText, "decimal", "Number of CPUs"},
     {"cpuset-cpus", 0, kText, "string", "CPUs in which to allow execution (0-3, 0,1)"},
     {"cpuset-mems", 0, kText, "string", "MEMs in which to allow execution (0-3, 0,1)"},
-    {"device", 0, kList, "list", "Add a host device to the container"},
+    {"device", 0, kList, "list",
+     "Add a host device, or a CDI device (vendor.com/class=name), to the container"},
     {"dns", 0, kList, "list", "Set custom DNS servers"},
     {"dns-opt", 0, kList, "list", "", "dns-option"},
     {"dns-option", 0, kList, "list", "Set DNS options"},
@@ -351,6 +353,10 @@ class ConfigReader {
   }
 
   Result<void> device(const std::string& text) {
+    if (cdi::parse_device_name(text)) {
+      config_.devices.push_back(text);
+      return {};
+    }
     const auto parts = split(text, ':');
     const auto is_mode = [](std::string_view mode) {
       return !mode.empty() && mode.find_first_not_of("rwm") == std::string_view::npos;

@@ -20,6 +20,8 @@ std::string usage_lines(const Command& command) {
 }
 
 constexpr FlagSpec kGlobalFlags[] = {
+    {"cdi-spec-dir", 0, FlagKind::list, "list",
+     "Where specifications of CDI devices are (default \"/etc/cdi\", \"/var/run/cdi\")"},
     {"cgroup-manager", 0, FlagKind::text, "string",
      "Who makes the control groups of pods: cgroupfs|systemd (default \"cgroupfs\")"},
     {"config", 0, FlagKind::text, "string", "The configuration (default \"/etc/fermata/config.toml\")"},

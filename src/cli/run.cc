@@ -9,10 +9,13 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "cdi/names.h"
+#include "cdi/registry.h"
 #include "cli/command.h"
 #include "cli/container_flags.h"
 #include "cli/foreground.h"
 #include "cli/pull.h"
+#include "pod/device_edits.h"
 
 namespace fermata::cli {
 namespace {
@@ -115,9 +118,19 @@ Error sandbox_image_failure(const Error& error, const std::string& image) {
           image, error.message(), pod::kSettingsPath));
 }
 
+// Of --device vendor.com/class=device. Before anything is pulled or made.
+Result<void> resolve_cdi_devices(const App& app, pod::ContainerConfig& config) {
+  const auto is_named = [](const std::string& device) { return cdi::parse_device_name(device).has_value(); };
+  if (std::none_of(config.devices.begin(), config.devices.end(), is_named)) return {};
+  TRY(auto directories, app.cdi_spec_dirs());
+  cdi::Registry registry(std::move(directories));
+  return pod::inject_cdi(config, {}, registry);
+}
+
 // Makes the container, with a pull when its image, of the platform asked for, is not here.
 Result<std::string> create_container(App& app, const Flags& flags, pod::ContainerConfig config) {
   TRY(choose_infra_image(app, flags, config));
+  TRY(resolve_cdi_devices(app, config));
   TRY(const PullPolicy policy, pull_policy(flags));
   PullRequest request{.image = config.image, .quiet = flags.is_set("quiet"), .output = STDERR_FILENO};
   TRY(request.architecture, parse_platform(flags.text("platform")));

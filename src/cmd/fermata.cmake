@@ -43,5 +43,6 @@ function(fermata_command name)
   target_link_libraries(${name} PRIVATE ${arg_LIBS})
 endfunction()
 
-fermata_command(fermata SOURCES fermata_main.cc LIBS fermata_cli LINK_IN sqlite3:sqlite3_open_v2 seccomp:seccomp_init)
+fermata_command(fermata SOURCES fermata_main.cc LIBS fermata_cli
+  LINK_IN sqlite3:sqlite3_open_v2 seccomp:seccomp_init yaml-cpp:_ZN4YAML6ParserC1ERSi)
 fermata_command(fermata-oci STATIC SOURCES oci_main.cc LIBS fermata_cli_oci LINK_IN seccomp:seccomp_init)

@@ -8,6 +8,7 @@
 #include "init/candidates.h"
 #include "init/perform.h"
 #include "init/reporter.h"
+#include "kernel/core/packet.h"
 #include "kernel/core/raw.h"
 
 namespace fermata::init {
@@ -19,10 +20,10 @@ constexpr std::uint32_t kTypeMask = 0170000, kRegularType = 0100000;
 constexpr std::uint32_t kAnyExecute = 0111;
 constexpr int kFirstFreeFd = 3;  // of the container's program
 
-int wait_for_packet() {
+int wait_for_packet(int socket) {
   char byte;
   for (;;) {
-    const long got = call(SYS_read, report_socket(), &byte, sizeof byte);
+    const long got = call(SYS_read, socket, &byte, sizeof byte);
     if (got == -EINTR) continue;
     // The end of the stream: whoever was to go on has given up.
     return got > 0 ? 0 : got == 0 ? EPIPE : static_cast<int>(-got);
@@ -41,9 +42,10 @@ int check_candidate(const char* path) {
 }  // namespace
 
 int perform_synchronize(const OpView& op) {
+  const int socket = op.slot() < 0 ? report_socket() : slot_fd(op);
   const Report report = {ReportKind::waiting, static_cast<std::uint32_t>(op.a()), 0};
-  if (const int error = send_report(report); error != 0) return error;
-  return wait_for_packet();
+  if (const int error = kernel::send_packet(socket, &report, sizeof report); error != 0) return -error;
+  return wait_for_packet(socket);
 }
 
 int perform_check_program(const OpView& op) {

@@ -71,7 +71,7 @@ enum class Op : std::uint16_t {
   new_session_keyring,  // an anonymous session keyring; else the container had its starter's. keyctl(2);
                         // flags: kOptional
   synchronize,  // a: which point; sends Report::waiting (op_index: a), goes on with one packet from the other
-                // side
+                // side: where reports go, or, with a slot, at the socket that it is
   check_program,  // strings: candidates as of execute; fails as execute would for a file that is missing or
                   // not executable. Run as root, it does not know what the user may execute
   await_start,  // slot: a listening SOCK_SEQPACKET socket. Sends Report::ready, waits for a connection, which

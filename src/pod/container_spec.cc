@@ -174,11 +174,14 @@ Result<oci::Capabilities> container_sets(const ContainerConfig& config) {
   return sets;
 }
 
-void drop_covered_mounts(std::vector<oci::Mount>& mounts, const std::vector<VolumeMount>& users) {
+void drop_covered_mounts(std::vector<oci::Mount>& mounts, const ContainerConfig& config) {
+  std::vector<std::string> covered;
+  for (const VolumeMount& mount : config.mounts) covered.push_back(mount.destination);
+  for (const cdi::Mount& mount : config.edits.mounts) covered.push_back(mount.destination);
   std::erase_if(mounts, [&](const oci::Mount& mount) {
-    return std::any_of(users.begin(), users.end(), [&](const VolumeMount& user) {
-      return user.destination == mount.destination ||
-             (user.destination == "/dev" && mount.destination.starts_with("/dev/"));
+    return std::any_of(covered.begin(), covered.end(), [&](const std::string& destination) {
+      return destination == mount.destination ||
+             (destination == "/dev" && mount.destination.starts_with("/dev/"));
     });
   });
 }
@@ -207,10 +210,14 @@ Result<oci::RuntimeSpec> make_spec(const SpecInput& input) {
   if (!config.domainname.empty() && config.uts.kind != "host")
     spec.sysctl.emplace("kernel.domainname", config.domainname);
   spec.mounts = runtime::default_mounts(config.privileged);
-  drop_covered_mounts(spec.mounts, config.mounts);
+  drop_covered_mounts(spec.mounts, config);
   spec.devices = has_mount(config, "/dev") ? std::vector<oci::Device>() : runtime::default_devices();
-  if (!has_mount(config, "/dev"))
-    spec.devices.insert(spec.devices.end(), input.devices.begin(), input.devices.end());
+  if (!has_mount(config, "/dev")) {
+    for (const oci::Device& device : input.devices) {
+      std::erase_if(spec.devices, [&](const oci::Device& other) { return other.path == device.path; });
+      spec.devices.push_back(device);
+    }
+  }
   if (!config.privileged && !security.paths_unconfined) {
     spec.masked_paths = config.masked_paths.value_or(runtime::masked_paths());
     spec.readonly_paths = config.readonly_paths.value_or(runtime::readonly_paths());

@@ -59,8 +59,9 @@ Result<oci::RuntimeSpec> make_spec(const SpecInput& input);
 // The built-in pause: no mounts, no devices, no capabilities, no_new_privs.
 oci::RuntimeSpec make_pause_spec(const SpecInput& input);
 
-// A mount of the user's at a place of a default one replaces it, and one at /dev all below it as well.
-void drop_covered_mounts(std::vector<oci::Mount>& mounts, const std::vector<VolumeMount>& users);
+// A mount of the user's (or of a CDI device's) at a place of a default one replaces it, and one at /dev all
+// below it as well.
+void drop_covered_mounts(std::vector<oci::Mount>& mounts, const ContainerConfig& config);
 
 // `requested`: devices beyond the default ones, each with its access. Nothing is controlled for a privileged
 // container.

@@ -113,7 +113,9 @@ TEST(ContainerSpec, LimitsAsDocker) {
 TEST(ContainerSpec, AMountOfTheUsersReplacesADefaultOne) {
   std::vector<oci::Mount> mounts = {
       {.destination = "/proc"}, {.destination = "/dev"}, {.destination = "/dev/pts"}};
-  drop_covered_mounts(mounts, {{.destination = "/dev"}});
+  ContainerConfig config;
+  config.mounts = {{.destination = "/dev"}};
+  drop_covered_mounts(mounts, config);
   ASSERT_EQ(mounts.size(), 1u);
   EXPECT_EQ(mounts[0].destination, "/proc");
 }

@@ -46,7 +46,44 @@ void collect(const std::string& host, const std::string& container, const std::s
   }
 }
 
+char type_of(mode_t mode) {
+  if (S_ISBLK(mode)) return 'b';
+  if (S_ISCHR(mode)) return 'c';
+  return S_ISFIFO(mode) ? 'p' : '\0';
+}
+
 }  // namespace
+
+Result<AllowedDevice> find_edited_device(const cdi::DeviceNode& wanted, const oci::User& user) {
+  // 'u' is an older name of 'c'.
+  const char type = wanted.type == 'u' ? 'c' : wanted.type;
+  const bool complete = type == 'p' || (type != '\0' && wanted.major != 0);
+  AllowedDevice found = {.device = {.path = wanted.path,
+                                    .type = type,
+                                    .major = wanted.major,
+                                    .minor = wanted.minor,
+                                    .uid = wanted.uid.value_or(user.uid),
+                                    .gid = wanted.gid.value_or(user.gid)},
+                         .access = wanted.access};
+  struct stat info = {};
+  if (::stat(wanted.host_path.c_str(), &info) == 0) {
+    found.device.file_mode = info.st_mode & 07777;
+    const char there = type_of(info.st_mode);
+    if (!complete && (there == '\0' || (type != '\0' && type != there)))
+      return fail(ErrorKind::invalid_argument, "CDI device \"{}\": '{}' is not such a device node",
+                  wanted.path, wanted.host_path);
+    if (!complete) found.device.type = there;
+    if (!complete && wanted.major == 0) {
+      found.device.major = major(info.st_rdev);
+      found.device.minor = minor(info.st_rdev);
+    }
+  } else if (!complete) {
+    const int error = errno;
+    return fail(error, "CDI device \"{}\": '{}'", wanted.path, wanted.host_path);
+  }
+  found.device.file_mode = wanted.file_mode.value_or(found.device.file_mode);
+  return found;
+}
 
 Result<std::vector<AllowedDevice>> find_devices(const DeviceRequest& request) {
   struct stat info = {};

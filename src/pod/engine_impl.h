@@ -38,6 +38,9 @@ struct Present {
   int pid = 0;
 };
 
+// Below the run root: where a container's root file system is, in its own mount namespace, while it is made.
+inline constexpr char kRootMountPoint[] = "/rootfs";
+
 using SessionResult = tl::expected<std::unique_ptr<Session>, StartFailure>;
 using StartResult = tl::expected<Started, StartFailure>;
 
@@ -145,7 +148,9 @@ class Engine::Impl {
   // After the last pod: our empty groups.
   Result<void> remove_common_groups();
 
-  // settle.cc. Under the pod's lock: records exits; ends the pod when nothing runs in it any more, or when
+  // settle.cc. Once after each end of a container: start_actions.h.
+  Result<void> act_on_end(ContainerRow& container);
+  // Under the pod's lock: records exits; ends the pod when nothing runs in it any more, or when
   // its infra process has ended; removes --rm containers that have ended.
   Result<void> settle_locked(const std::string& pod);
   Result<void> settle(const std::string& pod);

@@ -51,7 +51,7 @@ Result<void> Launcher::open_mapped_root(oci::RuntimeSpec& spec, const std::strin
 LayerView Launcher::view(std::vector<std::string> names) const {
   return {.directory = engine_.images().layers_directory(),
           .names = std::move(names),
-          .mount_point = engine_.options().run_root + "/rootfs",
+          .mount_point = engine_.options().run_root + kRootMountPoint,
           .user_namespace = user_namespace_};
 }
 

@@ -70,7 +70,8 @@ SessionResult Launcher::launch(const StreamSelection& streams) {
   // What outlives the first process in a PID namespace that is not its own has to be killed then (settle.cc).
   const bool shares_pid = config.pid.kind == "container" || config.pid.kind == "host";
   // Of a pod's member its owner wants to hear, too.
-  if (config.auto_remove || shares_pid || !config.pod.empty()) request.flags |= monitor::kNotifyExit;
+  if (config.auto_remove || shares_pid || !config.pod.empty() || wants_stop_actions(config.edits))
+    request.flags |= monitor::kNotifyExit;
   request.log_enabled = config.log_driver != "none";
   request.log_size = config.log_path.empty() ? config.log_max_size : 0;
   request.log_files = config.log_max_files == 0 ? 1 : config.log_max_files;
@@ -79,7 +80,22 @@ SessionResult Launcher::launch(const StreamSelection& streams) {
   request.oom_events = oom_events_.get();
   request.group = std::move(group_);
   request.stream_owner = stream_owner(pod_.config, container_.runtime.user);
-  return launch_process(live_, plan_, container_.runtime.resolved.args, std::move(request), streams);
+  if (actions_) request.rendezvous = &actions_->rendezvous();
+  auto session = launch_process(live_, plan_, container_.runtime.resolved.args, std::move(request), streams);
+  if (!session || !actions_) return session;
+  auto finished = actions_->finish();
+  if (finished) return session;
+  // The first failure is the one to tell; what still runs is found by whoever settles the pod.
+  (void)end_process();
+  return failure(std::move(finished.error()));
+}
+
+// The connection that it was started by may have become a stream.
+Result<void> Launcher::end_process() {
+  TRY(engine_.kill_group(engine_.container_cgroup(pod_, container_.id)));
+  TRY(auto live, engine_.reach(pod_.id));
+  if (live) TRY(live->client.wait_killed(container_.id));
+  return {};
 }
 
 }  // namespace fermata::pod

@@ -91,9 +91,11 @@ void Launcher::warn(std::string warning) {
 }
 
 bool Launcher::user_mounts(std::string_view destination) const {
+  const auto is_there = [&](const auto& mount) { return mount.destination == destination; };
   const auto& mounts = container_.runtime.resolved.mounts;
-  return std::any_of(mounts.begin(), mounts.end(),
-                     [&](const auto& mount) { return mount.destination == destination; });
+  const auto& edits = container_.config.edits.mounts;
+  return std::any_of(mounts.begin(), mounts.end(), is_there) ||
+         std::any_of(edits.begin(), edits.end(), is_there);
 }
 
 std::vector<std::string> Launcher::layer_paths(bool with_upper) const {
@@ -149,7 +151,7 @@ Result<UniqueFd> Launcher::open_image_root() {
 
 Result<void> Launcher::open_root(oci::RuntimeSpec& spec) {
   const Resolved& resolved = container_.runtime.resolved;
-  spec.mount_point = engine_.options().run_root + "/rootfs";
+  spec.mount_point = engine_.options().run_root + kRootMountPoint;
   TRY(make_directories(spec.mount_point, 0700));
   if (resolved.pause) {
     std::vector<std::string> points;
@@ -268,6 +270,7 @@ Result<void> Launcher::add_mounts(oci::RuntimeSpec& spec) {
                         .file_target = true});
     }
   }
+  if (!container_.config.edits.mounts.empty()) TRY(add_edited_mounts(&mounts));
   // Outer ones first: a volume at /etc must not cover /etc/hosts.
   std::stable_sort(mounts.begin(), mounts.end(),
                    [](const auto& a, const auto& b) { return depth(a) < depth(b); });
@@ -288,6 +291,7 @@ Result<std::vector<AllowedDevice>> Launcher::collect_devices(std::vector<oci::De
     for (const AllowedDevice& allowed : found) TRY(add_device(request, allowed.device, nodes));
     devices.insert(devices.end(), found.begin(), found.end());
   }
+  TRY(add_edited_nodes(nodes, &devices));
   return devices;
 }
 
@@ -357,6 +361,18 @@ Result<void> Launcher::place_log(const std::string& directory) {
   return {};
 }
 
+Result<void> Launcher::plan_start(const oci::RuntimeSpec& spec) {
+  TRY(actions_, StartActions::make(engine_, container_));
+  runtime::StartOptions options;
+  if (actions_) {
+    TRY(actions_->prepare(spec, engine_.container_cgroup(pod_, container_.id)));
+    options = actions_->start_options();
+  }
+  TRY(plan_, runtime::plan_container(spec, options));
+  for (const std::string& skipped : plan_.skipped) warn(skipped);
+  return {};
+}
+
 Result<void> Launcher::prepare(const StreamSelection& streams) {
   ContainerConfig& config = container_.config;
   const Resolved& resolved = container_.runtime.resolved;
@@ -402,8 +418,7 @@ Result<void> Launcher::prepare(const StreamSelection& streams) {
   }
   warn_of_sysctls();
   TRY(warn_of_limits());
-  TRY(plan_, runtime::plan_container(spec));
-  for (const std::string& skipped : plan_.skipped) warn(skipped);
+  TRY(plan_start(spec));
   TRY(make_group(devices));
   TRY(init_program_, kernel::open_program(engine_.options().programs + kInit));
   return {};

@@ -2,6 +2,7 @@
 // launch.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "pod/container_spec.h"
 #include "pod/engine_impl.h"
 #include "pod/sandbox.h"
+#include "pod/start_actions.h"
 #include "runtime/launch_plan.h"
 
 namespace fermata::pod {
@@ -32,6 +34,11 @@ class Launcher {
   Result<void> add_ipc(oci::RuntimeSpec& spec, UniqueFd pod_ipc, const UniqueFd& pod_mounts);
   Result<void> add_mounts(oci::RuntimeSpec& spec);
   Result<std::vector<AllowedDevice>> collect_devices(std::vector<oci::Device>* nodes);
+  // launch_edits.cc
+  Result<void> add_edited_nodes(std::vector<oci::Device>* nodes, std::vector<AllowedDevice>* allowed);
+  Result<void> add_edited_mounts(std::vector<oci::Mount>* mounts);
+  // What is done while init waits, and the plan that lets it wait.
+  Result<void> plan_start(const oci::RuntimeSpec& spec);
   Result<void> make_group(const std::vector<AllowedDevice>& devices);
   void warn_of_sysctls();
   Result<void> warn_of_limits();
@@ -46,6 +53,7 @@ class Launcher {
   std::vector<std::string> layer_paths(bool with_upper) const;
   void join(oci::RuntimeSpec& spec, oci::Namespace::Type type, UniqueFd fd);
   int keep(UniqueFd fd);
+  Result<void> end_process();
   // Once, however often it starts.
   void warn(std::string warning);
   bool user_mounts(std::string_view destination) const;
@@ -59,6 +67,7 @@ class Launcher {
   std::vector<oci::Mount> shm_, device_mounts_;
   int user_namespace_ = -1;  // of kept_; -1: the host's
   runtime::LaunchPlan plan_;
+  std::unique_ptr<StartActions> actions_;  // nullptr: none are wanted
   UniqueFd init_program_, directory_, oom_events_;
   kernel::Cgroup::Handles group_;
 };

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cdi/edits.h"
 #include "network/network.h"
 #include "oci/runtime_spec.h"
 
@@ -106,6 +107,7 @@ struct ContainerConfig {
       security_opt;  // "no-new-privileges", "seccomp=unconfined", "seccomp=<json content>"
   std::vector<Ulimit> ulimits;
   std::vector<std::string> devices;  // "/dev/fuse[:/dev/x[:rwm]]"
+  cdi::Edits edits;                  // of CDI devices, but for what is in env and groups; device_edits.h
   std::map<std::string, std::string> sysctls;
   std::map<std::string, std::string> labels;
   std::optional<std::uint64_t> shm_size;  // bytes

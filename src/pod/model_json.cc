@@ -100,6 +100,65 @@ void fields(F& f, CniRequest& v) {
   f("egress_rate", v.egress_rate);
 }
 template <class F>
+void fields(F& f, cdi::DeviceNode& v) {
+  f("path", v.path);
+  f("host_path", v.host_path);
+  f("type", v.type);
+  f("major", v.major);
+  f("minor", v.minor);
+  f("file_mode", v.file_mode);
+  f("uid", v.uid);
+  f("gid", v.gid);
+  f("access", v.access);
+}
+template <class F>
+void fields(F& f, cdi::Mount& v) {
+  f("source", v.source);
+  f("destination", v.destination);
+  f("type", v.type);
+  f("options", v.options);
+}
+template <class F>
+void fields(F& f, oci::Hook& v) {
+  f("path", v.path);
+  f("args", v.args);
+  f("env", v.env);
+  f("timeout", v.timeout);
+}
+template <class F>
+void fields(F& f, oci::Hooks& v) {
+  f("prestart", v.prestart);
+  f("create_runtime", v.create_runtime);
+  f("create_container", v.create_container);
+  f("start_container", v.start_container);
+  f("poststart", v.poststart);
+  f("poststop", v.poststop);
+}
+template <class F>
+void fields(F& f, oci::IntelRdt& v) {
+  f("clos_id", v.clos_id);
+  f("schemata", v.schemata);
+  f("l3_cache_schema", v.l3_cache_schema);
+  f("memory_bandwidth_schema", v.memory_bandwidth_schema);
+  f("enable_monitoring", v.enable_monitoring);
+}
+template <class F>
+void fields(F& f, cdi::Edits& v) {
+  f("env", v.env);
+  f("device_nodes", v.device_nodes);
+  f("mounts", v.mounts);
+  f("hooks", v.hooks);
+  f("additional_gids", v.additional_gids);
+  f("intel_rdt", v.intel_rdt);
+  f("network_devices", v.network_devices);
+}
+template <class F>
+void fields(F& f, kernel::ResctrlGroup& v) {
+  f("path", v.path);
+  f("made", v.made);
+  f("monitor_path", v.monitor_path);
+}
+template <class F>
 void fields(F& f, ContainerConfig& v) {
   f("name", v.name);
   f("image", v.image);
@@ -139,6 +198,7 @@ void fields(F& f, ContainerConfig& v) {
   f("security_opt", v.security_opt);
   f("ulimits", v.ulimits);
   f("devices", v.devices);
+  f("edits", v.edits);
   f("sysctls", v.sysctls);
   f("labels", v.labels);
   f("shm_size", v.shm_size);
@@ -188,6 +248,8 @@ void fields(F& f, ContainerRuntime& v) {
   f("mounts", v.mounts);
   f("env", v.env);
   f("user", v.user);
+  f("stop_actions", v.stop_actions);
+  f("resctrl", v.resctrl);
 }
 template <class F>
 void fields(F& f, PodConfig& v) {

@@ -119,7 +119,7 @@ Result<std::optional<MonitorClient>> MonitorClient::connect(const std::string& r
   return MonitorClient(std::move(socket));
 }
 
-Result<MonitorClient::Answer> MonitorClient::ask(const Packet& packet, const char* what) {
+Result<void> MonitorClient::send(const Packet& packet, const char* what) {
   if (!socket_) return fail(ErrorKind::failed, "{}: the connection to the monitor has become a stream", what);
   if (packet.fds.size() > monitor::kMaxFds)
     return fail(ErrorKind::invalid_argument, "{}: {} descriptors are more than the monitor takes ({})", what,
@@ -146,17 +146,20 @@ Result<MonitorClient::Answer> MonitorClient::ask(const Packet& packet, const cha
   }
   while (::sendmsg(socket_.get(), &message, MSG_NOSIGNAL) < 0)
     if (errno != EINTR) return fail(errno, "{}: ask the monitor", what);
+  return {};
+}
 
+Result<MonitorClient::Answer> MonitorClient::receive(Type type, const char* what) {
   Answer answer;
-  const bool list = packet.type == Type::list;
-  answer.more.resize(list ? monitor::kMaxPacket : 0);
-  header = {};
-  std::array<iovec, 3> got_parts = {{{&header, sizeof header},
-                                     {&answer.reply, sizeof answer.reply},
-                                     {answer.more.data(), answer.more.size()}}};
-  message = {};
-  message.msg_iov = got_parts.data();
-  message.msg_iovlen = got_parts.size();
+  answer.more.resize(type == Type::list ? monitor::kMaxPacket : 0);
+  Header header = {};
+  std::array<iovec, 3> parts = {{{&header, sizeof header},
+                                 {&answer.reply, sizeof answer.reply},
+                                 {answer.more.data(), answer.more.size()}}};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(monitor::kMaxFds * sizeof(int))> control = {};
+  msghdr message = {};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
   message.msg_control = control.data();
   message.msg_controllen = control.size();
   ssize_t got = 0;
@@ -179,6 +182,11 @@ Result<MonitorClient::Answer> MonitorClient::ask(const Packet& packet, const cha
     return fail(EPROTO, "{}: hear from the monitor", what);
   answer.more.resize(static_cast<std::size_t>(got) - fixed);
   return answer;
+}
+
+Result<MonitorClient::Answer> MonitorClient::ask(const Packet& packet, const char* what) {
+  TRY(send(packet, what));
+  return receive(packet.type, what);
 }
 
 Result<MonitorClient::Answer> MonitorClient::demand(const Packet& packet, const char* what) {
@@ -289,7 +297,11 @@ Result<LaunchOutcome> MonitorClient::launch(const LaunchRequest& request, const 
     if (slot < 0) return fail(ErrorKind::invalid_argument, "launch: a slot of the plan has no descriptor");
     packet.add(slot, FdTag::slot);
   }
-  TRY(auto answer, ask(packet, "launch"));
+  TRY(send(packet, "launch"));
+  const auto acted =
+      request.rendezvous == nullptr ? Result<void>() : request.rendezvous->serve(socket_.get());
+  TRY(auto answer, receive(packet.type, "launch"));
+  if (!acted) return tl::unexpected(acted.error());
   LaunchOutcome outcome{.reply = answer.reply, .session = nullptr};
   if (answer.reply.error == 0 && launch.attach != 0)
     outcome.session = make_monitor_session(std::move(socket_));

@@ -13,6 +13,7 @@
 #include "kernel/cgroup.h"
 #include "monitor/protocol.h"
 #include "pod/engine.h"
+#include "pod/rendezvous.h"
 
 namespace fermata::pod {
 
@@ -40,9 +41,10 @@ struct LaunchRequest {
       stream_owner;  // the host's user to whom pipes are given; with a user namespace
   int directory = -1;
   int oom_events = -1;
-  kernel::Cgroup::Handles group;  // all of it is used: hybrid hosts need both
-  int exec_group = -1;            // monitor::FdTag::exec_group: the plan has a supervisor
-  std::uint64_t timeout_ms = 0;   // with exec_group; 0: none
+  kernel::Cgroup::Handles group;     // all of it is used: hybrid hosts need both
+  int exec_group = -1;               // monitor::FdTag::exec_group: the plan has a supervisor
+  std::uint64_t timeout_ms = 0;      // with exec_group; 0: none
+  Rendezvous* rendezvous = nullptr;  // served until the monitor answers; nullptr: init waits for nobody
   std::uint64_t log_size = 0;
   std::uint32_t log_files = 1;
   bool log_enabled = false;
@@ -98,6 +100,8 @@ class MonitorClient {
  private:
   struct Packet;
   struct Answer;
+  Result<void> send(const Packet& packet, const char* what);
+  Result<Answer> receive(monitor::Type type, const char* what);
   explicit MonitorClient(UniqueFd socket) : socket_(std::move(socket)) {}
   Result<Answer> ask(const Packet& packet, const char* what);
   // The same, and an error in the Reply is an Error.

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "pod/engine_impl.h"
+#include "pod/start_actions.h"
 #include "pod/volumes.h"
 
 namespace fermata::pod {
@@ -18,6 +19,7 @@ constexpr std::chrono::milliseconds kProcessPatience{10000};  // for killed proc
 // The caller holds the pod's lock, and the container does not run.
 Result<void> Engine::Impl::remove_settled(const ContainerRow& given, bool volumes) {
   ContainerRow container = given;
+  run_stop_actions(*this, container);
   TRY(const auto anonymous, store().anonymous_volumes(container.id));
   std::int64_t intent = 0;
   {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernel/resctrl.h"
 #include "oci/runtime_spec.h"
 #include "pod/model.h"
 
@@ -67,6 +68,9 @@ struct ContainerRuntime {
   // How its process was started, for exec.
   std::vector<std::string> env;
   oci::User user;
+  // What its end has left to do (start_actions.h).
+  bool stop_actions = false;
+  kernel::ResctrlGroup resctrl;
 };
 
 struct PodRow {

@@ -33,6 +33,19 @@ Result<void> read_cgroup_manager(const toml::node& value, const std::string& pat
   return {};
 }
 
+Result<void> read_directories(const toml::node& value, const std::string& path, Settings& settings) {
+  const toml::array* const list = value.as_array();
+  if (list == nullptr) return wrong(path, value.source(), "cdi_spec_dirs is not a list of directories");
+  settings.cdi_spec_dirs.clear();
+  for (const toml::node& item : *list) {
+    const auto directory = item.value_exact<std::string>();
+    if (!directory || !directory->starts_with('/'))
+      return wrong(path, item.source(), "cdi_spec_dirs: not the absolute path of a directory");
+    settings.cdi_spec_dirs.push_back(*directory);
+  }
+  return {};
+}
+
 }  // namespace
 
 const char* to_string(CgroupManager manager) {
@@ -54,9 +67,13 @@ Result<Settings> parse_settings(std::string_view text, const std::string& path) 
       TRY(read_infra_image(value, path, settings));
     } else if (key == "cgroup_manager") {
       TRY(read_cgroup_manager(value, path, settings));
+    } else if (key == "cdi_spec_dirs") {
+      TRY(read_directories(value, path, settings));
     } else {
-      return wrong(path, key.source(),
-                   fmt::format("unknown setting '{}': there are cgroup_manager and infra_image", key.str()));
+      return wrong(
+          path, key.source(),
+          fmt::format("unknown setting '{}': there are cdi_spec_dirs, cgroup_manager and infra_image",
+                      key.str()));
     }
   }
   return settings;

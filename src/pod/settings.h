@@ -4,8 +4,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
+#include "cdi/registry.h"
 
 namespace fermata::pod {
 
@@ -19,6 +21,7 @@ std::optional<CgroupManager> parse_cgroup_manager(std::string_view name);
 struct Settings {
   std::string infra_image;  // runs where the built-in pause would; "": the built-in pause
   CgroupManager cgroup_manager = CgroupManager::cgroupfs;
+  std::vector<std::string> cdi_spec_dirs = cdi::kDefaultDirectories;  // later ones win
 };
 
 // Unknown keys and values of a wrong type are refused with their line. `path` is for messages.

@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/id.h"
 #include "pod/engine_impl.h"
+#include "pod/start_actions.h"
 
 namespace fermata::pod {
 namespace {
@@ -23,6 +24,17 @@ Result<void> end_members(Engine::Impl& engine, const PodRow& pod, LivePod& live)
 }
 
 }  // namespace
+
+// The row says whether it is still to be done, and else stays as it is: the monitor knows more.
+Result<void> Engine::Impl::act_on_end(ContainerRow& container) {
+  if (!container.runtime.stop_actions || container.state == ContainerState::running) return {};
+  run_stop_actions(*this, container);
+  TRY(ContainerRow row, store().container(container.id));
+  row.runtime.stop_actions = false;
+  row.runtime.resctrl = {};
+  row.runtime.warnings = container.runtime.warnings;
+  return store().update_state(row);
+}
 
 Result<void> Engine::Impl::settle_locked(const std::string& id) {
   auto found = store().pod(id);
@@ -43,7 +55,10 @@ Result<void> Engine::Impl::settle_locked(const std::string& id) {
         TRY(kill_group(container_cgroup(pod, member.id)));
     }
   }
-  for (ContainerRow& member : members) present(member, live ? &*live : nullptr);
+  for (ContainerRow& member : members) {
+    present(member, live ? &*live : nullptr);
+    TRY(act_on_end(member));
+  }
   const bool resting = !live || !pod.ready || !live->anything_runs();
   if (resting) {
     TRY(const bool destroyed, destroy_sandbox(pod, std::move(live)));

@@ -6,6 +6,7 @@
 #include "pod/engine_impl.h"
 #include "pod/launcher.h"
 #include "pod/sharing.h"
+#include "pod/start_actions.h"
 
 namespace fermata::pod {
 namespace {
@@ -97,6 +98,7 @@ Result<void> Start::record(const ContainerRow& container) {
 
 SessionResult Start::launch(ContainerRow& container, const StreamSelection& streams) {
   ContainerRuntime& runtime = container.runtime;
+  run_stop_actions(engine_, container);  // of its last run, if that has only just ended
   before_ = container;
   if (auto joined = Sharing(engine_).check_targets(container, pod_); !joined)
     return start_failure(std::move(joined.error()));
@@ -113,6 +115,7 @@ SessionResult Start::launch(ContainerRow& container, const StreamSelection& stre
   runtime.exit_code = 0;
   runtime.oom_killed = false;
   runtime.error.clear();
+  runtime.stop_actions = wants_stop_actions(container.config.edits);
   if (auto recorded = record(container); !recorded) return start_failure(std::move(recorded.error()));
   return launcher.launch(streams);
 }
@@ -132,6 +135,7 @@ Result<void> Start::have_infra() {
 }
 
 void Start::undo(ContainerRow& container, const Error& error, int exit_code) {
+  run_stop_actions(engine_, container);
   // As docker: who never ran stays `created`; who has keeps its times.
   container.state =
       before_.state == ContainerState::exited ? ContainerState::exited : ContainerState::created;

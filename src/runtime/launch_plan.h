@@ -29,6 +29,9 @@ struct LaunchPlan {
   std::vector<int> joined_namespaces;  // joined before that one, for it need not own them
 };
 
+// The points of init::Op::synchronize.
+inline constexpr std::uint32_t kMountsMade = 0, kEverythingMade = 1;
+
 // How the first process is started, beside what its specification says.
 struct StartOptions {
   bool follow_parent = true;  // it dies with its parent, the monitor
@@ -40,6 +43,9 @@ struct StartOptions {
   // Init waits once (Report::waiting) when its namespaces and mounts are made, before it leaves the host's
   // file system: for hooks.
   bool synchronize = false;
+  // And once more when everything is made, before it becomes the container's process: the second point.
+  bool synchronize_start = false;
+  int synchronize_socket = -1;      // borrowed: where it does so; -1: where its reports go
   std::uint32_t seccomp_flags = 0;  // SECCOMP_FILTER_FLAG_* of the filter (runtime/seccomp_cache.h)
   // Of the kernel or of us: kernel::own_bounding_set(). What a specification asks for beyond is left out.
   std::uint64_t grantable_capabilities = ~std::uint64_t{0};

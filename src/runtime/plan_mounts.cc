@@ -255,7 +255,9 @@ Result<void> plan_file_system(const oci::RuntimeSpec& spec, const StartOptions& 
               fmt::format("make the working directory '{}'", spec.process.cwd));
   for (const std::string& path : readonly_later) plan_readonly(path, plan);
   TRY(plan_covers(spec, plan));
-  if (options.synchronize) plan->add({.op = Op::synchronize}, "wait for the hooks");
+  if (options.synchronize)
+    plan->add({.op = Op::synchronize, .fd = options.synchronize_socket, .a = kMountsMade},
+              "wait for the hooks");
   plan->add({.op = Op::pivot_root, .flags = options.pivot ? 0 : init::kMoveRoot},
             "enter the root file system");
   // Slave and private it is already; plan_root.

@@ -209,6 +209,9 @@ Result<void> plan_process(const oci::Process& process, const ProcessPlace& place
     plan->add({.op = Op::check_program, .strings = candidates}, fmt::format("execute '{}'", process.args[0]));
     plan->add({.op = Op::await_start, .fd = options.start_socket}, "wait for the start");
   }
+  if (options.synchronize_start)
+    plan->add({.op = Op::synchronize, .fd = options.synchronize_socket, .a = kEverythingMade},
+              "wait for the startContainer hooks");
   if (!options.preserved.empty()) plan->preserve(options.preserved);
   if (process.no_new_privileges)
     plan->add({.op = Op::set_no_new_privs}, "give up new privileges");
