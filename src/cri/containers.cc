@@ -151,7 +151,14 @@ grpc::Status Containers::ContainerStatus(grpc::ServerContext&, const v1::Contain
 
 Result<std::vector<v1::Container>> Containers::list(const v1::ContainerFilter& filter) {
   TRY(auto engine, engines_.lease());
-  TRY(const auto members, members_of(*engine, ""));
+  std::string pod;
+  if (!filter.pod_sandbox_id().empty()) {
+    // One monitor is asked instead of all.
+    const auto wanted = engine->inspect_pod(filter.pod_sandbox_id());
+    if (!wanted && is_gone(wanted.error())) return std::vector<v1::Container>();
+    if (wanted) pod = wanted->id;
+  }
+  TRY(const auto members, members_of(*engine, pod));
   std::vector<v1::Container> found;
   for (const Member& member : members)
     if (auto entry = entry_of(member.info, member.request); matches(filter, entry))
@@ -205,7 +212,7 @@ grpc::Status Containers::CheckpointContainer(grpc::ServerContext&,
     return to_status(Error(
         ErrorKind::conflict, 0,
         fmt::format("container {} does not run: there is nothing to checkpoint", request.container_id())));
-  return to_status(Error(ErrorKind::unsupported, 0, "containers of pods cannot be checkpointed yet"));
+  return to_status(Error(ErrorKind::unsupported, 0, "containers of pods cannot be checkpointed"));
 }
 
 }  // namespace fermata::cri
