@@ -1,6 +1,7 @@
 #include "cri/members.h"
 
 #include "cri/keepsake.h"
+#include "oci/reference.h"
 
 namespace fermata::cri {
 
@@ -28,18 +29,22 @@ Result<Member> member(pod::Engine& engine, const std::string& container) {
   return Member{.info = std::move(info), .request = std::move(request)};
 }
 
-Result<ImageNames> names_of_image(pod::Engine& engine, const std::string& id) {
+Result<ImageNames> names_of_image(pod::Engine& engine, const std::string& id, const std::string& wanted) {
   const auto image = engine.images().by_id(id);
   if (!image && image.error().kind() == ErrorKind::not_found) return ImageNames();
   if (!image) return tl::unexpected(image.error());
   ImageNames names;
   if (!image->names.empty()) names.tag = image->names.front();
+  if (const auto reference = oci::parse_reference(wanted))
+    for (const std::string& name : image->names)
+      if (name == reference->canonical()) names.tag = name;
   if (!image->repo_digests.empty()) names.digest = image->repo_digests.front();
   return names;
 }
 
 Result<v1::ContainerStatus> status_of(pod::Engine& engine, const Member& member) {
-  TRY(const auto image, names_of_image(engine, member.info.image_id));
+  TRY(const auto image,
+      names_of_image(engine, member.info.image_id, member.request.config().image().user_specified_image()));
   return status_of(member.info, member.request, image);
 }
 

@@ -23,7 +23,8 @@ Error start_error(Error error);
 // An infra container is none: it is its pod.
 Result<Member> member(pod::Engine& engine, const std::string& container);
 
-Result<ImageNames> names_of_image(pod::Engine& engine, const std::string& id);
+// `wanted`: what its user calls it, which comes before its other names; "": nothing.
+Result<ImageNames> names_of_image(pod::Engine& engine, const std::string& id, const std::string& wanted);
 Result<v1::ContainerStatus> status_of(pod::Engine& engine, const Member& member);
 
 struct Pod {
