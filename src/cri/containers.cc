@@ -10,6 +10,7 @@
 #include "cri/pod_names.h"
 #include "cri/rpc_status.h"
 #include "cri/send_in_parts.h"
+#include "pod/device_edits.h"
 
 namespace fermata::cri {
 namespace {
@@ -47,10 +48,20 @@ Result<std::optional<std::string>> made_before(pod::Engine& engine, const std::s
               old.info.id);
 }
 
+// By the field, and by annotations as of before there was one; asking twice is asking once.
+Result<void> add_devices(const v1::ContainerConfig& asked, cdi::Registry& registry,
+                         pod::ContainerConfig& config) {
+  std::vector<std::string> names;
+  for (const v1::CDIDevice& device : asked.cdi_devices()) names.push_back(device.name());
+  TRY(auto annotated, pod::annotated_cdi_devices(config.annotations));
+  names.insert(names.end(), annotated.begin(), annotated.end());
+  return pod::inject_cdi(config, std::move(names), registry);
+}
+
 }  // namespace
 
-Containers::Containers(Engines& engines, Events& events)
-    : engines_(engines), events_(events), limits_(detect_limit_support()) {}
+Containers::Containers(Engines& engines, Events& events, std::vector<std::string> cdi_dirs)
+    : engines_(engines), events_(events), limits_(detect_limit_support()), devices_(std::move(cdi_dirs)) {}
 
 Result<std::string> Containers::create(const v1::CreateContainerRequest& request) {
   TRY(auto engine, engines_.lease());
@@ -62,6 +73,7 @@ Result<std::string> Containers::create(const v1::CreateContainerRequest& request
   TRY(auto before, made_before(*engine, config.name, request));
   if (before) return std::move(*before);
   TRY(check_target(*engine, pod, config));
+  TRY(add_devices(request.config(), devices_, config));
   TRY(auto id, engine->create(std::move(config)));
   events_.look(pod.info.id);
   return id;

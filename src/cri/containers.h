@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cdi/registry.h"
 #include "cri/container_events.h"
 #include "cri/engines.h"
 #include "cri/in_flight.h"
@@ -18,7 +19,8 @@ namespace fermata::cri {
 // Thread-safe. Everything is borrowed.
 class Containers {
  public:
-  Containers(Engines& engines, Events& events);
+  // `cdi_dirs`: where specifications of devices are, later ones win.
+  Containers(Engines& engines, Events& events, std::vector<std::string> cdi_dirs);
 
   // One that was made already and never started is answered for.
   grpc::Status CreateContainer(grpc::ServerContext& context, const v1::CreateContainerRequest& request,
@@ -55,6 +57,7 @@ class Containers {
   Engines& engines_;
   Events& events_;
   const LimitSupport limits_;
+  cdi::Registry devices_;
   // Last: they wait for their work.
   InFlight<std::string> creating_{Abandoned::finish};  // by pod, name and attempt
   InFlight<std::string> starting_{Abandoned::finish};  // by id

@@ -65,7 +65,7 @@ class Daemon {
         streaming_backend_(engines_),
         status_(engines_, settings_, networks_, options_.version),
         sandboxes_(engines_, events_, networks_, settings_),
-        containers_(engines_, events_),
+        containers_(engines_, events_, settings_.cdi_dirs),
         statistics_(engines_, settings_.stats_period),
         images_(engines_, settings_, metrics_) {}
 

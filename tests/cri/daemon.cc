@@ -55,7 +55,8 @@ void Daemon::write_containerd_configuration() const {
 
 void Daemon::write_fermatad_configuration() const {
   // An empty directory: the built-in network.
-  spill(options_.directory + "/config.toml", "[cni]\nconf_dir = \"" + options_.directory + "/cni\"\n");
+  const std::string& at = options_.directory;
+  spill(at + "/config.toml", "cdi_dirs = [\"" + at + "/cdi\"]\n[cni]\nconf_dir = \"" + at + "/cni\"\n");
 }
 
 Arguments Daemon::command() const {
