@@ -256,5 +256,16 @@ TEST_F(Container, MayMountWhenItIsPrivileged) {
   EXPECT_EQ("mounted", output(id, config));
 }
 
+TEST_F(Container, TakesWhatItLeftInASharedPidNamespaceAlong) {
+  const std::string pod = run_pod();
+  const std::string id = run(pod, {"sh", "-c", "sleep 1000 & exit 0"});
+  wait_exited(id);
+  EXPECT_OK(remove(id));
+  const std::string other = run(pod, container_config({"sleep", "2000"}, "other"));
+  EXPECT_TRUE(eventually([&] {
+    return exec(other, {"pidof", "sleep"})->stdout().find(' ') == std::string::npos;
+  })) << inside(other, {"pidof", "sleep"});
+}
+
 }  // namespace
 }  // namespace fermata::cri_test

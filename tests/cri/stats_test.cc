@@ -158,5 +158,16 @@ TEST_F(Stats, MetricsHaveDescriptionsWithTheirLabels) {
                                    "container_network_receive_bytes_total", "container_processes"}));
 }
 
+// A kubelet ended in a panic over a network that had no default interface.
+TEST_F(Stats, OfAPodOnTheHostsNetworkNameNoNetworkWithoutAnInterface) {
+  v1::PodSandboxConfig config = pod_config();
+  config.clear_hostname();
+  config.mutable_linux()->mutable_security_context()->mutable_namespace_options()->set_network(v1::NODE);
+  const auto reply = pod_stats(run_pod(config));
+  ASSERT_OK(reply);
+  const v1::LinuxPodSandboxStats& stats = reply->stats().linux();
+  EXPECT_EQ(stats.has_network(), stats.network().has_default_interface());
+}
+
 }  // namespace
 }  // namespace fermata::cri_test
