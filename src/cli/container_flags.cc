@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/files.h"
 #include "base/text.h"
 #include "cdi/names.h"
 #include "cli/mount_flags.h"
 #include "cli/resource_flags.h"
+#include "cli/runtime_flag.h"
 #include "cli/user_flags.h"
 #include "network/network.h"
 
@@ -83,6 +85,7 @@ constexpr FlagSpec kSpecs[] = {
      "Restart policy to apply when a container exits (only \"no\") (default \"no\")"},
     {"rm", 0, kBoolean, "",
      "Automatically remove the container and its associated anonymous volumes when it exits"},
+    {"runtime", 0, kText, "string", "Another OCI runtime to use for this container (a name or a path)"},
     {"security-opt", 0, kList, "list", "Security Options"},
     {"shm-size", 0, kText, "bytes", "Size of /dev/shm"},
     {"stop-signal", 0, kText, "string", "Signal to stop the container"},
@@ -307,6 +310,10 @@ class ConfigReader {
 
   Result<void> security() {
     config_.privileged = flags_.is_set("privileged");
+    if (flags_.has("runtime")) {
+      const char* path = std::getenv("PATH");
+      TRY(config_.runtime, find_runtime(flags_.text("runtime"), path == nullptr ? "" : path));
+    }
     config_.cap_add = flags_.list("cap-add");
     config_.cap_drop = flags_.list("cap-drop");
     for (const std::string& text : flags_.list("security-opt")) TRY(security_option(text));

@@ -294,7 +294,7 @@ Value host_config(const ContainerInfo& container) {
       {"Devices", device_list(config.devices)},
       {"Ulimits", ulimits(config.ulimits)},
       {"Init", config.init},
-      {"Runtime", "fermata"},
+      {"Runtime", config.runtime.empty() ? "fermata" : config.runtime},
   };
   append_resources(out, config.resources);
   append_covered_paths(out, config);

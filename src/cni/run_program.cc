@@ -72,8 +72,11 @@ class SpawnSettings {
     for (const std::string& text : program.environment)
       environment.push_back(const_cast<char*>(text.c_str()));
     environment.push_back(nullptr);
-    char* const arguments[] = {const_cast<char*>(program.path.c_str()), nullptr};
-    return ::posix_spawn(&pid, program.path.c_str(), &actions_, &attributes_, arguments, environment.data());
+    std::vector<char*> arguments = {const_cast<char*>(program.path.c_str())};
+    for (const std::string& text : program.arguments) arguments.push_back(const_cast<char*>(text.c_str()));
+    arguments.push_back(nullptr);
+    return ::posix_spawn(&pid, program.path.c_str(), &actions_, &attributes_, arguments.data(),
+                         environment.data());
   }
 
  private:

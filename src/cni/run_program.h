@@ -11,6 +11,7 @@ namespace fermata::cni {
 
 struct Program {
   std::string path;
+  std::vector<std::string> arguments;    // after its name
   std::string input;                     // its standard input
   std::vector<std::string> environment;  // "NAME=value", all of it
   std::chrono::milliseconds timeout{0};

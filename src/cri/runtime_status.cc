@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "cri/rpc_status.h"
+#include "pod/foreign.h"
 
 namespace fermata::cri {
 namespace {
@@ -71,7 +72,13 @@ RuntimeStatus::RuntimeStatus(Engines& engines, const Settings& settings, Network
       version_(std::move(version)),
       host_(probe_host(settings.root)),
       // Nothing there: no kubelet has told it since the boot.
-      pod_cidr_(read_file(pod_cidr_path(), kMaxPodCidr).value_or("")) {}
+      pod_cidr_(read_file(pod_cidr_path(), kMaxPodCidr).value_or("")) {
+  // None of them gets a user namespace of ours to make a container in.
+  for (const auto& [name, program] : settings.runtimes)
+    handlers_[name] = {.recursive_read_only = host_.recursive_read_only &&
+                                              pod::read_runtime_features(program).recursive_read_only,
+                       .user_namespaces = false};
+}
 
 grpc::Status RuntimeStatus::Version(grpc::ServerContext&, const v1::VersionRequest&,
                                     v1::VersionResponse& response) {

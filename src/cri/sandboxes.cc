@@ -63,6 +63,9 @@ Result<std::string> Sandboxes::run(const v1::RunPodSandboxRequest& request, cons
   }
   TRY(auto config, plan_sandbox(request, settings_.infra_image, read_profile));
   TRY(choose_network(networks_, config));
+  if (const auto other = settings_.runtimes.find(request.runtime_handler());
+      other != settings_.runtimes.end())
+    config.runtime = other->second;
   if (const std::string& logs = request.config().log_directory(); !logs.empty()) TRY(make_directories(logs));
   TRY(auto id, engine->run_pod(std::move(config)));
   events_.look(id);

@@ -168,6 +168,8 @@ int perform_one(Stage& stage, const OpView& op) {
       return perform_supervise(op);
     case Op::become_root:
       return perform_become_root();
+    case Op::run_foreign:
+      return perform_run_foreign(op);
   }
   return ENOSYS;  // a newer plan
 }

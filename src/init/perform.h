@@ -85,6 +85,8 @@ int perform_await_start(const OpView& op);
 int perform_preserve_descriptors(const OpView& op);
 // perform_supervise.cc. Returns in the child.
 int perform_supervise(const OpView& op);
+// perform_foreign.cc. Returns after a failure alone.
+int perform_run_foreign(const OpView& op);
 // perform_execute.cc
 int perform_set_parent_death_signal(const OpView& op);
 int perform_execute(const OpView& op);

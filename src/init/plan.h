@@ -19,6 +19,7 @@ namespace fermata::init {
 inline constexpr std::uint32_t kPlanMagic = 0x504d5246;  // "FRMP"
 inline constexpr std::uint32_t kPlanVersion = 2;
 inline constexpr char kSupervisorName[] = "fermata-exec";  // how it is seen in a container
+inline constexpr char kForeignName[] = "fermata-foreign";  // how it is seen on the host
 inline constexpr int kReportFd = 3;
 inline constexpr int kPlanFd = 4;
 inline constexpr int kFirstSlotFd = 5;
@@ -91,6 +92,11 @@ enum class Op : std::uint16_t {
                 // command's exit code, 128+n for signal n. A packet from the other side, or its end, makes it
                 // kill all that the command has started first. No synchronize may follow
   become_root,  // user and group 0, with what they may in our user namespace; flags: kOptional
+  run_foreign,  // slot: a listening socket that gets the terminal's master, -1: none. s0: a file of ours; s1: the
+                // v2 cgroup that the process is to be in, "": none; then commands, each a list of words, ""
+                // between them. The first leaves the process behind and its pid in s0, the others follow when
+                // it is in its group. Init stays as its parent: as of supervise, but Report::ready has the
+                // process's pid in its credentials
 };
 
 inline constexpr std::uint32_t kOptional = 1;       // a failure is not an error (flags of some operations)

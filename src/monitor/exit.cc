@@ -33,6 +33,12 @@ bool oom_happened(const PodProcess& process) {
   return ::poll(&event, 1, 0) == 1 && (event.revents & POLLIN) != 0;
 }
 
+// A supervisor ends by itself, and tells what ended its child.
+bool was_killed(const PodProcess& process, const siginfo_t& how) {
+  if (how.si_code == CLD_EXITED) return process.supervised() && how.si_status == 128 + SIGKILL;
+  return how.si_status == SIGKILL;
+}
+
 // A reader sees the whole file or none. Failing leaves nothing: the engine then asks us, while we live.
 void write_exit_file(const PodProcess& process) {
   constexpr char kTemporary[] = "exit.new";
@@ -76,8 +82,7 @@ void ended(PodProcess& process, const siginfo_t& how) {
   process.info.pid = 0;
   process.info.exit_code = how.si_code == CLD_EXITED ? how.si_status : 128 + how.si_status;
   process.info.finished = loop::realtime_ns();
-  process.info.oom_killed =
-      how.si_code != CLD_EXITED && how.si_status == SIGKILL && oom_happened(process) ? 1 : 0;
+  process.info.oom_killed = was_killed(process, how) && oom_happened(process) ? 1 : 0;
   process.state = State::draining;
   if (drain_streams(process)) return finish(process);
   update_flow(process);

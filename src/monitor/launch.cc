@@ -67,7 +67,7 @@ int sort_descriptors(const Request& request, int* fds, PodProcess& process, Chil
         break;
       case FdTag::exec_group:
         begin_supervision(process, std::exchange(fds[i], -1));
-        plan.name = init::kSupervisorName;
+        plan.name = process.has(kExec) ? init::kSupervisorName : init::kForeignName;
         break;
       case FdTag::oom_events:
         arm_oom(process, std::exchange(fds[i], -1));

@@ -58,6 +58,7 @@ struct ProcessTimer {
 
 // Of an exec: init stays as the command's parent, and ends it with all that it has started when it is told to
 // (init::Op::supervise). Then `host_pid` is init's, `pidfd` and `info.pid` are the command's.
+// The same of a container that another runtime made (init::Op::run_foreign): the group is its own.
 struct Supervision {
   UniqueFd container;  // its cgroup, with that of the command in it; invalid: there is no supervisor
   char group[kIdSize + sizeof kExecGroup] = {};

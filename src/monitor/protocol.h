@@ -24,9 +24,9 @@
 namespace fermata::monitor {
 
 // What a monitor of this tree speaks, by Reply::value of `hello`. Version 2: kill_group, and a launch with
-// exec_group. Version 3: user namespaces. A Header carries the first version that has what its packet asks
-// for.
-inline constexpr std::uint32_t kProtocolVersion = 3;
+// exec_group. Version 3: user namespaces. Version 4: exec_group without kExec. A Header carries the first
+// version that has what its packet asks for.
+inline constexpr std::uint32_t kProtocolVersion = 4;
 inline constexpr int kListenFd = 3;
 inline constexpr std::uint32_t kMaxPacket = 96 * 1024;
 inline constexpr std::uint32_t kMaxFds = 200;    // the kernel's SCM_MAX_FD is 253
@@ -73,6 +73,8 @@ enum class FdTag : std::uint8_t {
   exec_group,  // launch of an exec whose plan has `supervise`: the directory of the container's cgroup (v2,
                // or v1's freezer) in which the command's own stands, named by kExecGroup and the id. The
                // monitor removes that at the end when nothing of the command lives on
+               // Without kExec, of a container whose plan has `run_foreign`: its cgroup, which is killed
+               // when init is. Since version 4
   user_namespace,  // setup, and the replies of setup and namespaces: the pod's. launch: the child is born in
                    // it as its user 0, after it has entered those of the next tag. Since version 3
   joined_namespace,  // launch, with a user_namespace: any that need not belong to it, but for mount and time

@@ -40,6 +40,8 @@ void start_timer(PodProcess& process, std::int64_t milliseconds) {
 
 void begin_supervision(PodProcess& process, int container_group) {
   process.supervision.container.reset(container_group);
+  // A container of another runtime's has no group but the container's.
+  if (!process.has(kExec)) return static_cast<void>(*append_text(process.supervision.group, ".") = '\0');
   *append_text(append_text(process.supervision.group, kExecGroup), process.info.id) = '\0';
 }
 

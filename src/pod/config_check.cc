@@ -63,6 +63,10 @@ Result<void> check_joined_network(const ContainerConfig& config) {
 // What belongs to the host its root has no power over.
 Result<void> check_user_namespace_mode(const ContainerConfig& config) {
   if (!config.user_namespace && !config.own_users) return {};
+  if (!config.runtime.empty())
+    return fail(ErrorKind::unsupported,
+                "the OCI runtime '{}' makes no containers in a pod's user namespace: leave out one of both",
+                config.runtime);
   if (config.user_namespace) TRY(check_user_namespace(*config.user_namespace));
   if (config.net.kind == "container")
     return fail(

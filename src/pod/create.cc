@@ -12,6 +12,7 @@
 #include "pod/config_check.h"
 #include "pod/container_spec.h"
 #include "pod/engine_impl.h"
+#include "pod/foreign.h"
 #include "pod/limits.h"
 #include "pod/names.h"
 #include "pod/sharing.h"
@@ -26,6 +27,7 @@ constexpr int kNameAttempts = 20;
 
 Result<void> check_machine(const ContainerConfig& config) {
   TRY(check_machine_resources(config.resources));
+  if (!config.runtime.empty()) TRY(check_runtime(config.runtime));
   TRY(const Security security, parse_security(config.security_opt));
   if (!security.apparmor_profile.empty() && !kernel::apparmor_enabled())
     return fail(ErrorKind::unsupported,
@@ -112,6 +114,10 @@ Result<std::optional<PodRow>> enter_pod(Store& store, ContainerConfig& config, c
   config.net = infra;
   if (config.ipc.kind.empty()) config.ipc = pod.config.ipc == "pod" ? infra : NamespaceMode{.kind = "host"};
   if (config.pid.kind == "pod") config.pid = infra;
+  if (config.runtime.empty()) {
+    TRY(const auto founder, store.container(pod.config.infra));
+    config.runtime = founder.config.runtime;
+  }
   return pod;
 }
 
@@ -222,6 +228,7 @@ Result<std::string> Engine::Impl::create(ContainerConfig config, bool unasked) {
   container.image = image->builtin_pause ? "" : image->id;
   const bool infra = !joined && is_infra_image(config, *image);
   container.config = std::move(config);
+  if (infra && !container.config.runtime.empty()) container.config.infra = true;
   add_warnings(container, image->config);
 
   TRY(auto transaction, state::Transaction::begin(*database_));

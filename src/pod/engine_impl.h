@@ -148,7 +148,9 @@ class Engine::Impl {
   // After the last pod: our empty groups.
   Result<void> remove_common_groups();
 
-  // settle.cc. Once after each end of a container: start_actions.h.
+  // settle.cc. Of a container that has ended: what another runtime keeps of it.
+  Result<void> forget_foreign(const ContainerRow& container);
+  // Once after each end of a container: start_actions.h.
   Result<void> act_on_end(ContainerRow& container);
   // Under the pod's lock: records exits; ends the pod when nothing runs in it any more, or when
   // its infra process has ended; removes --rm containers that have ended.

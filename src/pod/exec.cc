@@ -9,14 +9,18 @@
 #include "kernel/mounts.h"
 #include "kernel/pidfd.h"
 #include "kernel/program.h"
+#include "oci/runtime_document_writer.h"
 #include "pod/container_spec.h"
 #include "pod/engine_impl.h"
 #include "pod/exec_group.h"
+#include "pod/foreign.h"
+#include "pod/foreign_spec.h"
 #include "pod/launcher.h"
 #include "pod/sandbox.h"
 #include "pod/sharing.h"
 #include "runtime/defaults.h"
 #include "runtime/exec_target.h"
+#include "runtime/foreign_plan.h"
 #include "runtime/launch_plan.h"
 #include "runtime/user.h"
 
@@ -78,6 +82,7 @@ struct PreparedExec {
   runtime::LaunchPlan plan;
   std::vector<UniqueFd> kept;
   std::optional<ExecGroup> group = {};
+  ConsoleSocket console = {};  // of another runtime's
 };
 
 // With a group of its own, and a supervisor, where the host and the monitor have that.
@@ -107,6 +112,36 @@ Result<void> prepare_group(Engine::Impl& engine, const ContainerRow& container, 
   return {};
 }
 
+// By the runtime that has made the container.
+Result<runtime::LaunchPlan> plan_foreign(Engine::Impl& engine, const ContainerRow& container,
+                                         const PodRow& pod, oci::Process process, PreparedExec& prepared) {
+  if (!prepared.group)
+    return fail(ErrorKind::unsupported, "another OCI runtime needs a cgroup v2 tree, or the freezer of v1");
+  const std::string& session = prepared.request.id;
+  const ForeignContainer foreign(engine.options().run_root, container);
+  if (process.terminal) {
+    TRY(prepared.console, ConsoleSocket::listen(engine.options().run_root));
+  }
+  keep_to_rights(own_rights(), &process);
+  TRY(write_file(foreign.path(session + ".json"), oci::process_document(process), 0600));
+  auto commands = foreign.exec_commands(session, prepared.console);
+  TRY(const auto* mounts, engine.cgroup_mounts());
+  if (!prepared.group->freezer)
+    commands.group = fmt::format("{}/{}/{}", mounts->unified, engine.container_cgroup(pod, container.id),
+                                 prepared.group->name);
+  return runtime::plan_foreign_exec(commands);
+}
+
+Result<runtime::LaunchPlan> plan_own(const Engine::Impl& engine, const ContainerRow& container,
+                                     const ExecConfig& config, const oci::Process& process,
+                                     runtime::ExecTarget target, PreparedExec& prepared) {
+  TRY(UniqueFd seccomp, exec_seccomp(engine, container, config, process.capabilities.bounding));
+  if (prepared.group) target.cgroup = prepared.group->borrow();
+  const int program = seccomp.get();
+  if (seccomp) prepared.kept.push_back(std::move(seccomp));
+  return runtime::plan_exec(process, target, program);
+}
+
 Result<PreparedExec> prepare(Engine::Impl& engine, const ContainerRow& container, const ExecConfig& config,
                              const StreamSelection& streams, bool supervised) {
   if (config.command.empty()) return fail(ErrorKind::invalid_argument, "no exec command specified");
@@ -130,16 +165,14 @@ Result<PreparedExec> prepare(Engine::Impl& engine, const ContainerRow& container
   TRY(UniqueFd root, open_of_process(prepared.live, container.id, "root", O_PATH | O_DIRECTORY));
   TRY(UniqueFd pid_namespace, open_of_process(prepared.live, container.id, "ns/pid", O_RDONLY));
   TRY(const oci::Process process, exec_process(container, config, root.get(), streams));
-  TRY(UniqueFd seccomp, exec_seccomp(engine, container, config, process.capabilities.bounding));
-  const int seccomp_fd = seccomp ? keep(std::move(seccomp)) : -1;
   TRY(UniqueFd init, kernel::open_program(engine.options().programs + "/fermata-init"));
   prepared.request.id = random_hex(32);
-  runtime::ExecTarget target{.pidfd = keep(std::move(pidfd)),
-                             .pid_namespace = keep(std::move(pid_namespace)),
-                             .namespaces = runtime::namespaces_of(pid)};
+  const runtime::ExecTarget target{.pidfd = keep(std::move(pidfd)),
+                                   .pid_namespace = keep(std::move(pid_namespace)),
+                                   .namespaces = runtime::namespaces_of(pid)};
   TRY(prepare_group(engine, container, pod, config, supervised, prepared));
-  if (prepared.group) target.cgroup = prepared.group->borrow();
-  auto plan = runtime::plan_exec(process, target, seccomp_fd);
+  auto plan = is_foreign(container) ? plan_foreign(engine, container, pod, process, prepared)
+                                    : plan_own(engine, container, config, process, target, prepared);
   if (!plan) {
     if (prepared.group) prepared.group->remove();
     return tl::unexpected(std::move(plan.error()));
@@ -176,6 +209,11 @@ SessionResult Engine::Impl::exec(const std::string& reference, const ExecConfig&
     const std::string id = prepared->request.id;
     auto session =
         launch_process(prepared->live, prepared->plan, config.command, std::move(prepared->request), streams);
+    if (is_foreign(*container)) {
+      const ForeignContainer foreign(options_.run_root, *container);
+      if (!session) session.error() = foreign_failure(foreign.complaint(id), std::move(session.error()));
+      foreign.remove_session(id);
+    }
     if (session && *session && prepared->group)
       (*session)->set_killer([directory = run_directory(container->pod), id]() -> Result<void> {
         TRY(auto client, MonitorClient::connect(directory));

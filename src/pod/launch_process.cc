@@ -80,6 +80,7 @@ SessionResult Launcher::launch(const StreamSelection& streams) {
   request.oom_events = oom_events_.get();
   request.group = std::move(group_);
   request.stream_owner = stream_owner(pod_.config, container_.runtime.user);
+  if (is_foreign(container_)) return launch_foreign(std::move(request), streams);
   if (actions_) request.rendezvous = &actions_->rendezvous();
   auto session = launch_process(live_, plan_, container_.runtime.resolved.args, std::move(request), streams);
   if (!session || !actions_) return session;

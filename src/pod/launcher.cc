@@ -405,6 +405,7 @@ Result<void> Launcher::prepare(const StreamSelection& streams) {
   TRY(open_root(spec));
   TRY(add_namespaces(spec, std::move(held)));
   TRY(add_mounts(spec));
+  if (is_foreign(container_)) return prepare_foreign(spec, devices);
   TRY(const Security security, parse_security(config.security_opt));
   if (!config.privileged && !security.seccomp_unconfined) {
     const auto& capabilities = spec.process.capabilities.bounding;

@@ -9,6 +9,8 @@
 
 #include "pod/container_spec.h"
 #include "pod/engine_impl.h"
+#include "pod/foreign.h"
+#include "pod/foreign_spec.h"
 #include "pod/sandbox.h"
 #include "pod/start_actions.h"
 #include "runtime/launch_plan.h"
@@ -42,6 +44,11 @@ class Launcher {
   Result<void> make_group(const std::vector<AllowedDevice>& devices);
   void warn_of_sysctls();
   Result<void> warn_of_limits();
+  // launch_foreign.cc: by another OCI runtime.
+  Result<void> prepare_foreign(const oci::RuntimeSpec& spec, const std::vector<AllowedDevice>& devices);
+  Result<void> write_bundle(const ForeignContainer& foreign, oci::RuntimeSpec spec,
+                            const std::vector<AllowedDevice>& devices);
+  SessionResult launch_foreign(LaunchRequest request, const StreamSelection& streams);
   // launch_mapped.cc
   void map_users(oci::RuntimeSpec& spec) const;
   Result<void> open_mapped_root(oci::RuntimeSpec& spec, const std::string& directory);
@@ -70,6 +77,8 @@ class Launcher {
   std::unique_ptr<StartActions> actions_;  // nullptr: none are wanted
   UniqueFd init_program_, directory_, oom_events_;
   kernel::Cgroup::Handles group_;
+  ForeignGroup foreign_group_;
+  ConsoleSocket console_;
 };
 
 // Of pipes that a process of `user` gets: the host's id. nullopt: the pod has no user namespace.

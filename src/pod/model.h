@@ -135,6 +135,9 @@ struct ContainerConfig {
   bool strict_groups = false;                   // the groups given, and none that the image gives the user
   std::optional<UserNamespace> user_namespace;  // of the pod that it founds; nullopt: the host's
   bool own_users = false;                       // the engine chooses that one, of ids that no other pod has
+  // The program of another OCI runtime that makes its process, and those of a pod's members that say nothing:
+  // an absolute path. An infra container is always ours. "": ours.
+  std::string runtime;
 };
 
 enum class ContainerState { created, running, exited, removing };

@@ -222,6 +222,7 @@ void fields(F& f, ContainerConfig& v) {
   f("strict_groups", v.strict_groups);
   f("user_namespace", v.user_namespace);
   f("own_users", v.own_users);
+  f("runtime", v.runtime);
 }
 template <class F>
 void fields(F& f, Resolved& v) {

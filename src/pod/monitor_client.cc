@@ -287,10 +287,10 @@ Result<LaunchOutcome> MonitorClient::launch(const LaunchRequest& request, const 
   packet.add(request.directory, FdTag::directory);
   packet.add(request.oom_events, FdTag::oom_events);
   packet.add(request.exec_group, FdTag::exec_group);
-  if (request.exec_group >= 0) packet.version = 2;
+  if (request.exec_group >= 0) packet.version = (request.flags & monitor::kExec) != 0 ? 2 : 4;
   packet.add(request.user_namespace, FdTag::user_namespace);
   for (const int joined : request.joined_namespaces) packet.add(joined, FdTag::joined_namespace);
-  if (request.user_namespace >= 0 || request.stream_owner) packet.version = 3;
+  if (request.user_namespace >= 0 || request.stream_owner) packet.version = std::max(packet.version, 3u);
   packet.add(request.group.v2.get(), FdTag::cgroup_v2);
   for (const UniqueFd& procs : request.group.v1_tasks) packet.add(procs.get(), FdTag::cgroup_v1_tasks);
   for (const int slot : request.slots) {

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "pod/engine_impl.h"
+#include "pod/foreign.h"
 #include "pod/start_actions.h"
 #include "pod/volumes.h"
 
@@ -20,6 +21,8 @@ constexpr std::chrono::milliseconds kProcessPatience{10000};  // for killed proc
 Result<void> Engine::Impl::remove_settled(const ContainerRow& given, bool volumes) {
   ContainerRow container = given;
   run_stop_actions(*this, container);
+  // The container goes, and with it whom a warning could be told.
+  if (is_foreign(container)) (void)ForeignContainer(options_.run_root, container).forget();
   TRY(const auto anonymous, store().anonymous_volumes(container.id));
   std::int64_t intent = 0;
   {

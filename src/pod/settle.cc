@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/id.h"
 #include "pod/engine_impl.h"
+#include "pod/foreign.h"
 #include "pod/start_actions.h"
 
 namespace fermata::pod {
@@ -36,6 +37,15 @@ Result<void> Engine::Impl::act_on_end(ContainerRow& container) {
   return store().update_state(row);
 }
 
+Result<void> Engine::Impl::forget_foreign(const ContainerRow& container) {
+  if (!is_foreign(container) || container.state == ContainerState::running) return {};
+  auto forgotten = ForeignContainer(options_.run_root, container).forget();
+  if (forgotten) return {};
+  TRY(ContainerRow row, store().container(container.id));
+  row.runtime.warnings.push_back(forgotten.error().message());
+  return store().update_state(row);
+}
+
 Result<void> Engine::Impl::settle_locked(const std::string& id) {
   auto found = store().pod(id);
   if (!found)
@@ -50,14 +60,16 @@ Result<void> Engine::Impl::settle_locked(const std::string& id) {
       TRY(end_members(*this, pod, *live));
     for (ContainerRow& member : members) {
       const auto* process = live->find(member.id);
-      // In a PID namespace of its own the kernel has done it already.
-      if (process != nullptr && process->exit_code >= 0 && shares_pid(member.config))
+      // In a PID namespace of its own the kernel has done it already, unless it is another runtime's, of
+      // which we may have lost sight.
+      if (process != nullptr && process->exit_code >= 0 && (shares_pid(member.config) || is_foreign(member)))
         TRY(kill_group(container_cgroup(pod, member.id)));
     }
   }
   for (ContainerRow& member : members) {
     present(member, live ? &*live : nullptr);
     TRY(act_on_end(member));
+    TRY(forget_foreign(member));
   }
   const bool resting = !live || !pod.ready || !live->anything_runs();
   if (resting) {

@@ -115,7 +115,8 @@ SessionResult Start::launch(ContainerRow& container, const StreamSelection& stre
   runtime.exit_code = 0;
   runtime.oom_killed = false;
   runtime.error.clear();
-  runtime.stop_actions = wants_stop_actions(container.config.edits);
+  // Another runtime executes the hooks itself.
+  runtime.stop_actions = !is_foreign(container) && wants_stop_actions(container.config.edits);
   if (auto recorded = record(container); !recorded) return start_failure(std::move(recorded.error()));
   return launcher.launch(streams);
 }

@@ -10,6 +10,7 @@
 #include "base/signals.h"
 #include "kernel/pidfd.h"
 #include "pod/engine_impl.h"
+#include "pod/foreign.h"
 
 namespace fermata::pod {
 namespace {
@@ -70,6 +71,16 @@ Result<void> send(LivePod& live, const std::string& container, int signal) {
   return sent;
 }
 
+// By the runtime that made it, if that is another: its process may only stand for the container's.
+Result<void> tell(const Engine::Impl& engine, LivePod& live, const ContainerRow& container, int signal) {
+  if (!is_foreign(container)) return send(live, container.id, signal);
+  auto told = ForeignContainer(engine.options().run_root, container).signal(signal);
+  if (told) return told;
+  // It has ended meanwhile.
+  if (const auto asked = live.refresh(); !asked || !live.runs(container.id)) return {};
+  return told;
+}
+
 // It did not do as it was told.
 Result<void> at_deadline(Engine::Impl& engine, LivePod& live, Ending& ending) {
   if (ending.group.empty())
@@ -116,7 +127,7 @@ Result<void> ask_to_end(Engine::Impl& engine, const PodRow& pod, LivePod& live, 
                         int signal, std::optional<int> timeout, std::vector<Ending>& endings) {
   TRY(UniqueFd process, open_process(live, container.id));
   if (!process) return {};
-  TRY(send(live, container.id, signal));
+  TRY(tell(engine, live, container, signal));
   // One that stands still would never hear of it.
   TRY(engine.thaw(pod, container.id));
   Ending ending{.id = container.id,
@@ -173,7 +184,7 @@ Result<void> Engine::Impl::kill(const std::string& reference, const std::string&
   // Its row may go with its process.
   TRY(const PodRow pod, store().pod(container.pod));
   TRY(UniqueFd process, open_process(*live, container.id));
-  TRY(send(*live, container.id, number));
+  TRY(tell(*this, *live, container, number));
   // As docker: what is to end it is heard at once, another signal when it goes on.
   if (number == SIGKILL || number == stop_signal(container)) TRY(thaw(pod, container.id));
   if (number != SIGKILL || !process) return {};

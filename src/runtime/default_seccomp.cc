@@ -40,16 +40,30 @@ kernel::SeccompPolicy pause_policy() {
   return policy;
 }
 
+Result<std::string> profile_path() {
+  TRY(const std::string directory, program_directory());
+  return directory + "/" + kProfileName;
+}
+
+tl::unexpected<Error> no_profile(int error, const std::string& path) {
+  return fail(error,
+              "default seccomp profile '{}' (install it, or run with --security-opt seccomp=unconfined)",
+              path);
+}
+
 }  // namespace
 
+Result<std::string> default_seccomp_profile() {
+  TRY(const std::string path, profile_path());
+  auto json = read_file(path);
+  if (!json) return no_profile(json.error().error_number(), path);
+  return json;
+}
+
 Result<UniqueFd> default_seccomp(const std::string& cache_directory, std::vector<std::string> capabilities) {
-  TRY(const std::string directory, program_directory());
-  const std::string profile = directory + "/" + kProfileName;
+  TRY(const std::string profile, profile_path());
   struct stat info = {};
-  if (::stat(profile.c_str(), &info) != 0)
-    return fail(errno,
-                "default seccomp profile '{}' (install it, or run with --security-opt seccomp=unconfined)",
-                profile);
+  if (::stat(profile.c_str(), &info) != 0) return no_profile(errno, profile);
   std::sort(capabilities.begin(), capabilities.end());
   const std::string facts = fmt::format("{}|{}|{}.{}|{}", profile, info.st_size, info.st_mtim.tv_sec,
                                         info.st_mtim.tv_nsec, join(capabilities, ","));

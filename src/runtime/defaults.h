@@ -35,6 +35,8 @@ std::vector<std::string> readonly_paths();
 // `<cache_directory>/<key>.bpf`; the returned descriptor is of that file, or of a memfd when the directory
 // cannot be written.
 Result<UniqueFd> default_seccomp(const std::string& cache_directory, std::vector<std::string> capabilities);
+// The profile itself (docker's JSON).
+Result<std::string> default_seccomp_profile();
 // Only what pause calls, and the execve(2) that becomes it; everything else fails with EPERM. Cached there
 // too.
 Result<UniqueFd> pause_seccomp(const std::string& cache_directory);
