@@ -42,7 +42,7 @@ std::vector<std::string> words(const std::string& first, const std::vector<std::
 }  // namespace
 
 bool is_foreign(const ContainerRow& container) {
-  return !container.config.runtime.empty() && !container.config.infra;
+  return !container.config.runtime.empty() && !container.config.infra && !container.runtime.resolved.pause;
 }
 
 Result<void> check_runtime(const std::string& program) {

@@ -16,7 +16,7 @@
 
 namespace fermata::pod {
 
-// Whether it is one.
+// Whether it is one; the built-in pause never is.
 bool is_foreign(const ContainerRow& container);
 // A program that can be executed, by an absolute path.
 Result<void> check_runtime(const std::string& program);

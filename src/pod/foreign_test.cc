@@ -21,6 +21,9 @@ TEST(Foreign, AnInfraContainerIsOurs) {
   EXPECT_TRUE(is_foreign(row));
   row.config.infra = true;
   EXPECT_FALSE(is_foreign(row));
+  row.config.infra = false;
+  row.runtime.resolved.pause = true;
+  EXPECT_FALSE(is_foreign(row));
   EXPECT_FALSE(is_foreign({}));
 }
 
