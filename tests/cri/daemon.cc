@@ -56,7 +56,8 @@ void Daemon::write_containerd_configuration() const {
 void Daemon::write_fermatad_configuration() const {
   // An empty directory: the built-in network.
   const std::string& at = options_.directory;
-  spill(at + "/config.toml", "cdi_dirs = [\"" + at + "/cdi\"]\n[cni]\nconf_dir = \"" + at + "/cni\"\n");
+  spill(at + "/config.toml", "cdi_dirs = [\"" + at + "/cdi\"]\n[cni]\nconf_dir = \"" + at +
+                                 "/cni\"\n[runtimes.runc]\npath = \"/usr/sbin/runc\"\n");
 }
 
 Arguments Daemon::command() const {
