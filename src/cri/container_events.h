@@ -43,6 +43,9 @@ class Events {
 
   // Something was done to this pod (its id, or the beginning of it). Never blocks.
   void look(const std::string& pod);
+  // Looks at it now, and tells what is found: before something of the pod is removed, whose end could be told
+  // only without its exit code afterwards.
+  void examine(const std::string& pod);
 
   // Until the client leaves, or the daemon ends. A client that does not take its events is told so at 4,000
   // of them and loses its stream.
@@ -58,7 +61,6 @@ class Events {
 
   void serve();
   std::set<std::string> take_hints();
-  void examine(const std::string& pod);
   Result<std::optional<PodSnapshot>> snapshot(const std::string& pod);
   Result<void> take_stock();
   void tell(std::vector<v1::ContainerEventResponse> events);

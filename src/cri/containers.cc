@@ -146,6 +146,11 @@ grpc::Status Containers::RemoveContainer(grpc::ServerContext&, const v1::RemoveC
   const auto asked = member(*engine, request.container_id());
   if (!asked && is_gone(asked.error())) return grpc::Status::OK;
   if (!asked) return to_status(asked.error());
+  // It is ended first: its exit code is to be told.
+  if (state_of(asked->info) == v1::CONTAINER_RUNNING)
+    if (const auto ended = engine->stop(asked->info.id, 0, "KILL"); !ended && !is_gone(ended.error()))
+      return to_status(ended);
+  events_.examine(asked->info.pod_id);
   const auto removed = engine->remove(asked->info.id, {.force = true, .volumes = true});
   events_.look(asked->info.pod_id);
   return !removed && is_gone(removed.error()) ? grpc::Status::OK : to_status(removed);

@@ -102,6 +102,9 @@ grpc::Status Sandboxes::RemovePodSandbox(grpc::ServerContext&, const v1::RemoveP
                                          v1::RemovePodSandboxResponse&) {
   if (request.pod_sandbox_id().empty()) return missing("pod_sandbox_id");
   RPC_TRY(auto engine, engines_.lease());
+  // Its containers end first: their exit codes are to be told.
+  if (const auto stopped = engine->stop_pod(request.pod_sandbox_id()); !stopped) return done(stopped);
+  events_.examine(request.pod_sandbox_id());
   const auto status = done(engine->remove_pod(request.pod_sandbox_id()));
   events_.look(request.pod_sandbox_id());
   return status;
