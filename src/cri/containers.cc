@@ -9,18 +9,14 @@
 #include "cri/members.h"
 #include "cri/pod_names.h"
 #include "cri/rpc_status.h"
+#include "cri/security_profile.h"
 #include "cri/send_in_parts.h"
 #include "pod/device_edits.h"
 
 namespace fermata::cri {
 namespace {
 
-constexpr std::size_t kMaxProfile = 1u << 20;
 constexpr std::int64_t kMaxTimeout = 10L * 365 * 24 * 3600;  // seconds; more is as good as forever
-
-bool is_gone(const Error& error) { return error.kind() == ErrorKind::not_found; }
-
-Result<std::string> read_profile(const std::string& path) { return read_file(path, kMaxProfile); }
 
 // Whose PID namespace is to be shared: one of the same pod.
 Result<void> check_target(pod::Engine& engine, const Pod& pod, pod::ContainerConfig& config) {
@@ -136,7 +132,7 @@ grpc::Status Containers::StopContainer(grpc::ServerContext&, const v1::StopConta
   const auto stopped =
       engine->stop(asked->info.id, static_cast<int>(timeout), timeout == 0 ? "KILL" : std::string());
   events_.look(asked->info.pod_id);
-  return !stopped && is_gone(stopped.error()) ? grpc::Status::OK : to_status(stopped);
+  return done(stopped);
 }
 
 grpc::Status Containers::RemoveContainer(grpc::ServerContext&, const v1::RemoveContainerRequest& request,
@@ -153,7 +149,7 @@ grpc::Status Containers::RemoveContainer(grpc::ServerContext&, const v1::RemoveC
   events_.examine(asked->info.pod_id);
   const auto removed = engine->remove(asked->info.id, {.force = true, .volumes = true});
   events_.look(asked->info.pod_id);
-  return !removed && is_gone(removed.error()) ? grpc::Status::OK : to_status(removed);
+  return done(removed);
 }
 
 grpc::Status Containers::ContainerStatus(grpc::ServerContext&, const v1::ContainerStatusRequest& request,

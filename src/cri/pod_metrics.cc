@@ -13,8 +13,6 @@
 namespace fermata::cri {
 namespace {
 
-bool is_gone(const Error& error) { return error.kind() == ErrorKind::not_found; }
-
 MetricSubject subject_of(const Pod& pod, const std::string& cgroup) {
   const auto& metadata = pod.request.config().metadata();
   return {.container = {},

@@ -17,6 +17,11 @@ grpc::Status to_status(const Error& error);
 inline grpc::Status to_status(const Result<void>& result) {
   return result ? grpc::Status::OK : to_status(result.error());
 }
+inline bool is_gone(const Error& error) { return error.kind() == ErrorKind::not_found; }
+// Of what ends or removes: what is not there is done.
+inline grpc::Status done(const Result<void>& result) {
+  return !result && is_gone(result.error()) ? grpc::Status::OK : to_status(result);
+}
 // INVALID_ARGUMENT: "<field> is missing".
 grpc::Status missing(std::string_view field);
 

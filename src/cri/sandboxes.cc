@@ -10,21 +10,11 @@
 #include "cri/pod_names.h"
 #include "cri/rpc_status.h"
 #include "cri/sandbox_config.h"
+#include "cri/security_profile.h"
 #include "cri/send_in_parts.h"
 
 namespace fermata::cri {
 namespace {
-
-constexpr std::size_t kMaxProfile = 1u << 20;
-
-bool is_gone(const Error& error) { return error.kind() == ErrorKind::not_found; }
-
-// What is not there is done.
-grpc::Status done(const Result<void>& result) {
-  return !result && is_gone(result.error()) ? grpc::Status::OK : to_status(result);
-}
-
-Result<std::string> read_profile(const std::string& path) { return read_file(path, kMaxProfile); }
 
 // The plugins', where the node has a configuration of them.
 Result<void> choose_network(const Networks& networks, pod::ContainerConfig& config) {

@@ -4,6 +4,8 @@
 
 #include <optional>
 
+#include "base/files.h"
+
 namespace fermata::cri {
 namespace {
 
@@ -114,5 +116,7 @@ std::string selinux_label(const v1::SELinuxOption& options) {
   return fmt::format("{}:{}:{}:{}", either(options.user(), "system_u"), either(options.role(), "system_r"),
                      either(options.type(), "container_t"), either(options.level(), "s0"));
 }
+
+Result<std::string> read_profile(const std::string& path) { return read_file(path, 1u << 20); }
 
 }  // namespace fermata::cri

@@ -12,6 +12,8 @@ namespace fermata::cri {
 
 // Reads a seccomp profile, a file of the host's.
 using ReadProfile = std::function<Result<std::string>(const std::string& path)>;
+// From the node's own disk, as far as a profile goes (1 MiB).
+Result<std::string> read_profile(const std::string& path);
 
 // Of a sandbox's or a container's security context, which it borrows.
 struct SecurityProfiles {

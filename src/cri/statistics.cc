@@ -12,8 +12,6 @@
 namespace fermata::cri {
 namespace {
 
-bool is_gone(const Error& error) { return error.kind() == ErrorKind::not_found; }
-
 v1::ContainerAttributes attributes_of(const Member& member) {
   v1::ContainerAttributes attributes;
   attributes.set_id(member.info.id);

@@ -1,6 +1,7 @@
 // The engine's side of monitor/protocol.h: one connection to a pod's monitor.
 #pragma once
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -110,5 +111,10 @@ class MonitorClient {
 
   UniqueFd socket_;
 };
+
+// Another command was quicker: the pod's last process has ended, and its monitor with it.
+inline bool monitor_gone(const Error& error) {
+  return error.error_number() == EPIPE || error.error_number() == ECONNRESET;
+}
 
 }  // namespace fermata::pod

@@ -13,11 +13,6 @@ constexpr const char* kBuiltinPause = "registry.k8s.io/pause:3.10";
 
 bool is_gone(const Error& error) { return error.kind() == ErrorKind::not_found; }
 
-// Another process was quicker: the monitor has ended.
-bool monitor_gone(const Error& error) {
-  return error.error_number() == EPIPE || error.error_number() == ECONNRESET;
-}
-
 Result<void> end_process(LivePod& live, const std::string& id) {
   const auto ended = live.client.wait_killed(id);
   if (ended || monitor_gone(ended.error()) || ended.error().error_number() == ESRCH) return {};

@@ -42,11 +42,6 @@ int time_left(const std::vector<Ending>& endings) {
   return static_cast<int>(std::min<std::int64_t>(left, std::numeric_limits<int>::max()));
 }
 
-// Another command was quicker: the pod's last process has ended, and its monitor with it.
-bool monitor_gone(const Error& error) {
-  return error.error_number() == EPIPE || error.error_number() == ECONNRESET;
-}
-
 // A running container's first process. The monitor is asked again after the pidfd was opened: the number is
 // its own.
 Result<UniqueFd> open_process(LivePod& live, const std::string& container) {
