@@ -107,7 +107,9 @@ inline Answer ask(Tcp& tcp, const std::string& request) {
     return answer;
   }
   answer.body = all.substr(end + 4);
-  for (std::string more; !(more = tcp.recv()).empty();) answer.body += more;
+  // A server that keeps the connection tells the length.
+  const auto size = parse_unsigned(answer.header("content-length")).value_or(SIZE_MAX);
+  for (std::string more; answer.body.size() < size && !(more = tcp.recv()).empty();) answer.body += more;
   return answer;
 }
 
