@@ -146,18 +146,15 @@ void Events::examine(const std::string& pod) {
 
 Result<void> Events::take_stock() {
   TRY(auto engine, engines_.lease());
-  TRY(const auto pods, all_pods(*engine));
-  TRY(const auto members, members_of(*engine, ""));
-  std::map<std::string, PodSnapshot> known;
-  for (const Pod& pod : pods)
-    known.emplace(pod.info.id, PodSnapshot{.pod = status_of(pod.info, pod.request), .containers = {}});
-  for (const Member& member : members) {
-    const auto pod = known.find(member.info.pod_id);
-    if (pod == known.end()) continue;
-    TRY(auto status, status_of(*engine, member));
-    pod->second.containers.push_back(std::move(status));
+  TRY(const auto pods, engine->pod_revisions());
+  known_.clear();
+  for (const pod::PodRevision& pod : pods) {
+    auto taken = snapshot(pod.id);
+    if (!taken)
+      log_.warning("a pod's events are lost", {{"pod", pod.id}, {"error", taken.error().message()}});
+    else if (*taken)
+      known_.emplace(pod.id, std::move(**taken));
   }
-  known_ = std::move(known);
   return {};
 }
 

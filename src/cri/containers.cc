@@ -56,8 +56,13 @@ Result<void> add_devices(const v1::ContainerConfig& asked, cdi::Registry& regist
 
 }  // namespace
 
-Containers::Containers(Engines& engines, Events& events, std::vector<std::string> cdi_dirs)
-    : engines_(engines), events_(events), limits_(detect_limit_support()), devices_(std::move(cdi_dirs)) {}
+Containers::Containers(Engines& engines, Inventory& inventory, Events& events,
+                       std::vector<std::string> cdi_dirs)
+    : engines_(engines),
+      inventory_(inventory),
+      events_(events),
+      limits_(detect_limit_support()),
+      devices_(std::move(cdi_dirs)) {}
 
 Result<std::string> Containers::create(const v1::CreateContainerRequest& request) {
   TRY(auto engine, engines_.lease());
@@ -163,19 +168,14 @@ grpc::Status Containers::ContainerStatus(grpc::ServerContext&, const v1::Contain
 }
 
 Result<std::vector<v1::Container>> Containers::list(const v1::ContainerFilter& filter) {
-  TRY(auto engine, engines_.lease());
-  std::string pod;
-  if (!filter.pod_sandbox_id().empty()) {
-    // One monitor is asked instead of all.
-    const auto wanted = engine->inspect_pod(filter.pod_sandbox_id());
-    if (!wanted && is_gone(wanted.error())) return std::vector<v1::Container>();
-    if (wanted) pod = wanted->id;
-  }
-  TRY(const auto members, members_of(*engine, pod));
+  TRY(const auto pods, inventory_.pods());
   std::vector<v1::Container> found;
-  for (const Member& member : members)
-    if (auto entry = entry_of(member.info, member.request); matches(filter, entry))
-      found.push_back(std::move(entry));
+  for (const auto& pod : pods)
+    for (const KnownContainer& container : pod->containers)
+      if (matches(filter, container.entry)) found.push_back(container.entry);
+  // Newest first, whichever pod they are in.
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& one, const auto& other) { return one.created_at() > other.created_at(); });
   return found;
 }
 

@@ -11,6 +11,7 @@
 #include "cri/container_events.h"
 #include "cri/engines.h"
 #include "cri/in_flight.h"
+#include "cri/inventory.h"
 #include "cri/protocol.h"
 #include "cri/resources.h"
 
@@ -20,7 +21,7 @@ namespace fermata::cri {
 class Containers {
  public:
   // `cdi_dirs`: where specifications of devices are, later ones win.
-  Containers(Engines& engines, Events& events, std::vector<std::string> cdi_dirs);
+  Containers(Engines& engines, Inventory& inventory, Events& events, std::vector<std::string> cdi_dirs);
 
   // One that was made already and never started is answered for.
   grpc::Status CreateContainer(grpc::ServerContext& context, const v1::CreateContainerRequest& request,
@@ -55,6 +56,7 @@ class Containers {
   Result<std::vector<v1::Container>> list(const v1::ContainerFilter& filter);
 
   Engines& engines_;
+  Inventory& inventory_;
   Events& events_;
   const LimitSupport limits_;
   cdi::Registry devices_;

@@ -60,13 +60,14 @@ class Daemon {
         log_(STDERR_FILENO, settings_.log_level, settings_.log_format),
         calls_(log_, metrics_),
         engines_(engine_options(settings_)),
+        inventory_(engines_),
         networks_(engines_, log_, settings_.cni),
         events_(engines_, log_),
         streaming_backend_(engines_),
         status_(engines_, settings_, networks_, options_.version),
-        sandboxes_(engines_, events_, networks_, settings_),
-        containers_(engines_, events_, settings_.cdi_dirs),
-        statistics_(engines_, settings_.stats_period),
+        sandboxes_(engines_, inventory_, events_, networks_, settings_),
+        containers_(engines_, inventory_, events_, settings_.cdi_dirs),
+        statistics_(engines_, inventory_, settings_.stats_period),
         images_(engines_, settings_, metrics_) {}
 
   Result<void> start();
@@ -84,6 +85,7 @@ class Daemon {
   Metrics metrics_;
   Calls calls_;
   Engines engines_;
+  Inventory inventory_;
   Networks networks_;
   Events events_;
   StreamingBackend streaming_backend_;
@@ -101,16 +103,13 @@ class Daemon {
 
 Population Daemon::population() {
   Population now;
-  const auto engine = engines_.lease();
-  if (!engine) return now;
-  if (const auto pods = (*engine)->list_pods()) {
-    now.pods = pods->size();
-    for (const auto& pod : *pods) now.ready_pods += pod.ready ? 1 : 0;
-  }
-  if (const auto containers = (*engine)->list({.all = true, .infra = false})) {
-    now.containers = containers->size();
-    for (const auto& each : *containers)
-      now.running_containers += each.state == pod::ContainerState::running ? 1 : 0;
+  const auto pods = inventory_.pods();
+  if (!pods) return now;
+  now.pods = pods->size();
+  for (const auto& pod : *pods) {
+    now.ready_pods += is_ready(*pod) ? 1 : 0;
+    now.containers += pod->containers.size();
+    for (const KnownContainer& container : pod->containers) now.running_containers += runs(container) ? 1 : 0;
   }
   return now;
 }

@@ -6,8 +6,7 @@
 namespace fermata::cri {
 
 Result<std::vector<Member>> members_of(pod::Engine& engine, const std::string& pod) {
-  TRY(auto infos, pod.empty() ? engine.list({.all = true, .infra = false, .filters = {}, .last = {}})
-                              : engine.members(pod));
+  TRY(auto infos, engine.members(pod));
   std::vector<Member> members;
   for (pod::ContainerInfo& info : infos) {
     // What somebody made by hand under our name is not Kubernetes'.
@@ -52,16 +51,6 @@ Result<Pod> pod_of(pod::Engine& engine, const std::string& id) {
   TRY(auto info, engine.inspect_pod(id));
   TRY(auto request, sandbox_request(info.infra));
   return Pod{.info = std::move(info), .request = std::move(request)};
-}
-
-Result<std::vector<Pod>> all_pods(pod::Engine& engine) {
-  TRY(auto infos, engine.list_pods());
-  std::vector<Pod> pods;
-  for (pod::PodInfo& info : infos) {
-    auto request = sandbox_request(info.infra);
-    if (request) pods.push_back({.info = std::move(info), .request = std::move(*request)});
-  }
-  return pods;
 }
 
 }  // namespace fermata::cri

@@ -15,7 +15,7 @@ struct Member {
   v1::CreateContainerRequest request;
 };
 
-// Of one pod, by its whole id, or of all pods ("").
+// Of one pod, by its id, or the beginning of it.
 Result<std::vector<Member>> members_of(pod::Engine& engine, const std::string& pod);
 // Why a process was not started. What was not found is in the container then: NOT_FOUND would say that the
 // container is gone.
@@ -34,6 +34,5 @@ struct Pod {
 
 // By id or the beginning of one.
 Result<Pod> pod_of(pod::Engine& engine, const std::string& id);
-Result<std::vector<Pod>> all_pods(pod::Engine& engine);
 
 }  // namespace fermata::cri

@@ -13,8 +13,8 @@
 namespace fermata::cri {
 namespace {
 
-MetricSubject subject_of(const Pod& pod, const std::string& cgroup) {
-  const auto& metadata = pod.request.config().metadata();
+MetricSubject subject_of(const KnownPod& pod, const std::string& cgroup) {
+  const auto& metadata = pod.entry.metadata();
   return {.container = {},
           .id = "/" + cgroup,
           .image = {},
@@ -45,55 +45,53 @@ Result<ProcessCounts> processes_of(const std::string& cgroup) {
 
 }  // namespace
 
-Result<v1::ContainerMetrics> Statistics::metrics_of(pod::Engine& engine, const Pod& pod, const Member& member,
+Result<v1::ContainerMetrics> Statistics::metrics_of(pod::Engine& engine, const KnownPod& pod,
+                                                    const KnownContainer& container,
                                                     const StoreFigures& store) {
-  MetricSubject subject = subject_of(pod, member.info.cgroup);
-  subject.container = member.request.config().metadata().name();
-  subject.name = member.info.id;
-  const v1::ImageSpec& image = member.request.config().image();
-  subject.image = image.user_specified_image().empty() ? image.image() : image.user_specified_image();
-  TRY(const auto stats, engine.stats(member.info.id));
+  MetricSubject subject = subject_of(pod, container.cgroup);
+  subject.container = container.entry.metadata().name();
+  subject.name = container.entry.id();
+  subject.image = container.image;
+  TRY(const auto stats, engine.group_stats(container.cgroup, 0));
   ContainerFigures figures;
-  TRY(figures.processes, processes_of(member.info.cgroup));
-  if (!member.info.upper_path.empty()) figures.written = written_.of(member.info.upper_path).usage;
+  TRY(figures.processes, processes_of(container.cgroup));
+  if (!container.upper_path.empty()) figures.written = written_.of(container.upper_path).usage;
   figures.store = store;
-  figures.limits = member.info.config.resources;
-  figures.started = member.info.started;
+  figures.limits = container.limits;
+  figures.started = container.started;
   v1::ContainerMetrics metrics;
-  metrics.set_container_id(member.info.id);
+  metrics.set_container_id(container.entry.id());
   add_group_metrics(subject, stats, now_ns(), *metrics.mutable_metrics());
   add_container_metrics(subject, figures, *metrics.mutable_metrics());
   return metrics;
 }
 
-Result<v1::PodSandboxMetrics> Statistics::metrics_of(pod::Engine& engine, const Pod& pod,
-                                                     const std::vector<Member>& members) {
-  const MetricSubject subject = subject_of(pod, pod.info.cgroup);
-  TRY(const auto stats, engine.pod_stats(pod.info.id));
+Result<v1::PodSandboxMetrics> Statistics::metrics_of(pod::Engine& engine, const KnownPod& pod) {
+  const MetricSubject subject = subject_of(pod, pod.cgroup);
+  TRY(const auto stats, engine.group_stats(pod.cgroup, pod.network_pid));
   v1::PodSandboxMetrics metrics;
-  metrics.set_pod_sandbox_id(pod.info.id);
+  metrics.set_pod_sandbox_id(pod.entry.id());
   add_group_metrics(subject, stats, now_ns(), *metrics.mutable_metrics());
   add_network_metrics(subject, stats, *metrics.mutable_metrics());
   const StoreFigures store = figures_of_store(engines_.options().root);
-  for (const Member& member : members) {
-    if (member.info.pod_id != pod.info.id || member.info.state != pod::ContainerState::running) continue;
-    auto of_member = metrics_of(engine, pod, member, store);
-    if (!of_member && is_gone(of_member.error())) continue;
-    if (!of_member) return tl::unexpected(std::move(of_member.error()));
-    *metrics.add_container_metrics() = std::move(*of_member);
+  for (const KnownContainer& container : pod.containers) {
+    if (!runs(container)) continue;
+    auto of_container = metrics_of(engine, pod, container, store);
+    if (!of_container && is_gone(of_container.error())) continue;
+    if (!of_container) return tl::unexpected(std::move(of_container.error()));
+    *metrics.add_container_metrics() = std::move(*of_container);
   }
   return metrics;
 }
 
 Result<std::vector<v1::PodSandboxMetrics>> Statistics::list_metrics() {
+  TRY(const auto pods, inventory_.pods());
+  forget_others(pods);
   TRY(auto engine, engines_.lease());
-  TRY(const auto pods, all_pods(*engine));
-  TRY(const auto members, members_of(*engine, ""));
-  forget_others(pods, members);
   std::vector<v1::PodSandboxMetrics> found;
-  for (const Pod& pod : pods) {
-    if (!pod.info.ready) continue;
-    auto metrics = metrics_of(*engine, pod, members);
+  for (const auto& pod : pods) {
+    if (!is_ready(*pod)) continue;
+    auto metrics = metrics_of(*engine, *pod);
     if (!metrics && is_gone(metrics.error())) continue;
     if (!metrics) return tl::unexpected(std::move(metrics.error()));
     found.push_back(std::move(*metrics));

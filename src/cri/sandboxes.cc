@@ -116,12 +116,10 @@ grpc::Status Sandboxes::PodSandboxStatus(grpc::ServerContext&, const v1::PodSand
 }
 
 Result<std::vector<v1::PodSandbox>> Sandboxes::list(const v1::PodSandboxFilter& filter) {
-  TRY(auto engine, engines_.lease());
-  TRY(const auto pods, all_pods(*engine));
+  TRY(const auto pods, inventory_.pods());
   std::vector<v1::PodSandbox> found;
-  for (const Pod& pod : pods)
-    if (auto entry = entry_of(pod.info, pod.request); matches(filter, entry))
-      found.push_back(std::move(entry));
+  for (const auto& pod : pods)
+    if (matches(filter, pod->entry)) found.push_back(pod->entry);
   return found;
 }
 

@@ -9,6 +9,7 @@
 #include "cri/container_events.h"
 #include "cri/engines.h"
 #include "cri/in_flight.h"
+#include "cri/inventory.h"
 #include "cri/networks.h"
 #include "cri/protocol.h"
 #include "cri/settings.h"
@@ -18,8 +19,9 @@ namespace fermata::cri {
 // Thread-safe. Everything is borrowed.
 class Sandboxes {
  public:
-  Sandboxes(Engines& engines, Events& events, const Networks& networks, const Settings& settings)
-      : engines_(engines), events_(events), networks_(networks), settings_(settings) {}
+  Sandboxes(Engines& engines, Inventory& inventory, Events& events, const Networks& networks,
+            const Settings& settings)
+      : engines_(engines), inventory_(inventory), events_(events), networks_(networks), settings_(settings) {}
 
   // A pod that is ready already, or is being made, is answered for: asking twice makes one. A caller that
   // leaves does not stop it, and finds it when it asks again or lists.
@@ -48,6 +50,7 @@ class Sandboxes {
   Result<std::vector<v1::PodSandbox>> list(const v1::PodSandboxFilter& filter);
 
   Engines& engines_;
+  Inventory& inventory_;
   Events& events_;
   const Networks& networks_;
   const Settings& settings_;

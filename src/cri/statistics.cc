@@ -12,25 +12,23 @@
 namespace fermata::cri {
 namespace {
 
-v1::ContainerAttributes attributes_of(const Member& member) {
+v1::ContainerAttributes attributes_of(const v1::Container& container) {
   v1::ContainerAttributes attributes;
-  attributes.set_id(member.info.id);
-  *attributes.mutable_metadata() = member.request.config().metadata();
-  *attributes.mutable_labels() = member.request.config().labels();
-  *attributes.mutable_annotations() = member.request.config().annotations();
+  attributes.set_id(container.id());
+  *attributes.mutable_metadata() = container.metadata();
+  *attributes.mutable_labels() = container.labels();
+  *attributes.mutable_annotations() = container.annotations();
   return attributes;
 }
 
-v1::PodSandboxAttributes attributes_of(const Pod& pod) {
+v1::PodSandboxAttributes attributes_of(const v1::PodSandbox& pod) {
   v1::PodSandboxAttributes attributes;
-  attributes.set_id(pod.info.id);
-  *attributes.mutable_metadata() = pod.request.config().metadata();
-  *attributes.mutable_labels() = pod.request.config().labels();
-  *attributes.mutable_annotations() = pod.request.config().annotations();
+  attributes.set_id(pod.id());
+  *attributes.mutable_metadata() = pod.metadata();
+  *attributes.mutable_labels() = pod.labels();
+  *attributes.mutable_annotations() = pod.annotations();
   return attributes;
 }
-
-bool runs(const Member& member) { return member.info.state == pod::ContainerState::running; }
 
 }  // namespace
 
@@ -44,33 +42,36 @@ v1::CpuUsage Statistics::processor_of(const std::string& id, const pod::Containe
   return cpu_usage(stats.group, now, rate);
 }
 
-Result<v1::ContainerStats> Statistics::stats_of(pod::Engine& engine, const Member& member) {
+Result<v1::ContainerStats> Statistics::stats_of(pod::Engine& engine, const KnownContainer& container) {
   v1::ContainerStats told;
-  *told.mutable_attributes() = attributes_of(member);
-  TRY(const auto stats, engine.stats(member.info.id));
-  const std::int64_t now = now_ns();
-  if (stats.running) {
-    *told.mutable_cpu() = processor_of(member.info.id, stats, member.info.started, now);
-    *told.mutable_memory() = memory_usage(stats, now);
-    *told.mutable_swap() = swap_usage(stats.group, now);
-    *told.mutable_io() = io_usage(stats.group, now);
+  const std::string& id = container.entry.id();
+  *told.mutable_attributes() = attributes_of(container.entry);
+  if (runs(container)) {
+    TRY(const auto stats, engine.group_stats(container.cgroup, 0));
+    const std::int64_t now = now_ns();
+    if (stats.running) {
+      *told.mutable_cpu() = processor_of(id, stats, container.started, now);
+      *told.mutable_memory() = memory_usage(stats, now);
+      *told.mutable_swap() = swap_usage(stats.group, now);
+      *told.mutable_io() = io_usage(stats.group, now);
+    }
   }
-  if (!member.info.upper_path.empty()) {
-    const auto written = written_.of(member.info.upper_path);
+  if (!container.upper_path.empty()) {
+    const auto written = written_.of(container.upper_path);
     *told.mutable_writable_layer() = layer_usage(written.usage, engines_.options().root, written.time);
   }
   return told;
 }
 
-Result<v1::PodSandboxStats> Statistics::stats_of(pod::Engine& engine, const Pod& pod,
-                                                 const std::vector<Member>& members) {
+Result<v1::PodSandboxStats> Statistics::stats_of(pod::Engine& engine, const KnownPod& pod) {
   v1::PodSandboxStats told;
-  *told.mutable_attributes() = attributes_of(pod);
-  TRY(const auto stats, engine.pod_stats(pod.info.id));
+  *told.mutable_attributes() = attributes_of(pod.entry);
   auto* used = told.mutable_linux();
+  if (!is_ready(pod)) return told;
+  TRY(const auto stats, engine.group_stats(pod.cgroup, pod.network_pid));
   if (stats.running) {
     const std::int64_t now = now_ns();
-    *used->mutable_cpu() = processor_of(pod.info.id, stats, pod.info.infra.started, now);
+    *used->mutable_cpu() = processor_of(pod.entry.id(), stats, pod.started, now);
     *used->mutable_memory() = memory_usage(stats, now);
     if (auto network = network_usage(stats.interfaces, now)) *used->mutable_network() = std::move(*network);
     *used->mutable_io() = io_usage(stats.group, now);
@@ -78,22 +79,21 @@ Result<v1::PodSandboxStats> Statistics::stats_of(pod::Engine& engine, const Pod&
     if (stats.group.pids)
       used->mutable_process()->mutable_process_count()->set_value(stats.group.pids->current);
   }
-  for (const Member& member : members) {
-    if (member.info.pod_id != pod.info.id || !runs(member)) continue;
-    auto of_member = stats_of(engine, member);
-    if (!of_member && is_gone(of_member.error())) continue;
-    if (!of_member) return tl::unexpected(std::move(of_member.error()));
-    *used->add_containers() = std::move(*of_member);
+  for (const KnownContainer& container : pod.containers) {
+    if (!runs(container)) continue;
+    TRY(*used->add_containers(), stats_of(engine, container));
   }
   return told;
 }
 
-void Statistics::forget_others(const std::vector<Pod>& pods, const std::vector<Member>& members) {
+void Statistics::forget_others(const Inventory::Pods& pods) {
   std::set<std::string> ids, directories;
-  for (const Pod& pod : pods) ids.insert(pod.info.id);
-  for (const Member& member : members) {
-    ids.insert(member.info.id);
-    directories.insert(member.info.upper_path);
+  for (const auto& pod : pods) {
+    ids.insert(pod->entry.id());
+    for (const KnownContainer& container : pod->containers) {
+      ids.insert(container.entry.id());
+      directories.insert(container.upper_path);
+    }
   }
   rates_.keep(ids);
   written_.keep(directories);
@@ -102,25 +102,25 @@ void Statistics::forget_others(const std::vector<Pod>& pods, const std::vector<M
 grpc::Status Statistics::ContainerStats(grpc::ServerContext&, const v1::ContainerStatsRequest& request,
                                         v1::ContainerStatsResponse& response) {
   if (request.container_id().empty()) return missing("container_id");
+  RPC_TRY(const auto asked, inventory_.container(request.container_id()));
   RPC_TRY(auto engine, engines_.lease());
-  RPC_TRY(const Member asked, member(*engine, request.container_id()));
-  RPC_TRY(*response.mutable_stats(), stats_of(*engine, asked));
+  RPC_TRY(*response.mutable_stats(), stats_of(*engine, *asked.container));
   return grpc::Status::OK;
 }
 
 Result<std::vector<v1::ContainerStats>> Statistics::list(const v1::ContainerStatsFilter& filter) {
+  TRY(const auto pods, inventory_.pods());
   TRY(auto engine, engines_.lease());
-  TRY(const auto members, members_of(*engine, ""));
   std::vector<v1::ContainerStats> found;
-  for (const Member& member : members) {
-    const bool wanted = runs(member) && member.info.id.starts_with(filter.id()) &&
-                        member.info.pod_id.starts_with(filter.pod_sandbox_id()) &&
-                        has_labels(member.request.config().labels(), filter.label_selector());
-    if (!wanted) continue;
-    auto stats = stats_of(*engine, member);
-    if (!stats && is_gone(stats.error())) continue;
-    if (!stats) return tl::unexpected(std::move(stats.error()));
-    found.push_back(std::move(*stats));
+  for (const auto& pod : pods) {
+    if (!pod->entry.id().starts_with(filter.pod_sandbox_id())) continue;
+    for (const KnownContainer& container : pod->containers) {
+      if (!runs(container) || !container.entry.id().starts_with(filter.id()) ||
+          !has_labels(container.entry.labels(), filter.label_selector()))
+        continue;
+      TRY(auto stats, stats_of(*engine, container));
+      found.push_back(std::move(stats));
+    }
   }
   return found;
 }
@@ -146,27 +146,23 @@ grpc::Status Statistics::StreamContainerStats(grpc::ServerContext&,
 grpc::Status Statistics::PodSandboxStats(grpc::ServerContext&, const v1::PodSandboxStatsRequest& request,
                                          v1::PodSandboxStatsResponse& response) {
   if (request.pod_sandbox_id().empty()) return missing("pod_sandbox_id");
+  RPC_TRY(const auto pod, inventory_.pod(request.pod_sandbox_id()));
   RPC_TRY(auto engine, engines_.lease());
-  RPC_TRY(const Pod pod, pod_of(*engine, request.pod_sandbox_id()));
-  RPC_TRY(const auto members, members_of(*engine, pod.info.id));
-  RPC_TRY(*response.mutable_stats(), stats_of(*engine, pod, members));
+  RPC_TRY(*response.mutable_stats(), stats_of(*engine, *pod));
   return grpc::Status::OK;
 }
 
 Result<std::vector<v1::PodSandboxStats>> Statistics::list(const v1::PodSandboxStatsFilter& filter) {
+  TRY(const auto pods, inventory_.pods());
+  forget_others(pods);
   TRY(auto engine, engines_.lease());
-  TRY(const auto pods, all_pods(*engine));
-  TRY(const auto members, members_of(*engine, ""));
-  forget_others(pods, members);
   std::vector<v1::PodSandboxStats> found;
-  for (const Pod& pod : pods) {
-    if (!pod.info.ready || !pod.info.id.starts_with(filter.id()) ||
-        !has_labels(pod.request.config().labels(), filter.label_selector()))
+  for (const auto& pod : pods) {
+    if (!is_ready(*pod) || !pod->entry.id().starts_with(filter.id()) ||
+        !has_labels(pod->entry.labels(), filter.label_selector()))
       continue;
-    auto stats = stats_of(*engine, pod, members);
-    if (!stats && is_gone(stats.error())) continue;
-    if (!stats) return tl::unexpected(std::move(stats.error()));
-    found.push_back(std::move(*stats));
+    TRY(auto stats, stats_of(*engine, *pod));
+    found.push_back(std::move(stats));
   }
   return found;
 }

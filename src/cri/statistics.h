@@ -10,18 +10,19 @@
 #include <vector>
 
 #include "cri/engines.h"
-#include "cri/members.h"
+#include "cri/inventory.h"
 #include "cri/metric_table.h"
 #include "cri/protocol.h"
 #include "cri/samples.h"
 
 namespace fermata::cri {
 
-// Thread-safe. The engines are borrowed.
+// Thread-safe. The engines and the inventory are borrowed.
 class Statistics {
  public:
   // `period`: how old a count of what containers have written may be.
-  Statistics(Engines& engines, std::chrono::seconds period) : engines_(engines), written_(period) {}
+  Statistics(Engines& engines, Inventory& inventory, std::chrono::seconds period)
+      : engines_(engines), inventory_(inventory), written_(period) {}
 
   grpc::Status ContainerStats(grpc::ServerContext& context, const v1::ContainerStatsRequest& request,
                               v1::ContainerStatsResponse& response);
@@ -51,24 +52,22 @@ class Statistics {
                                        grpc::ServerWriter<v1::StreamPodSandboxMetricsResponse>& writer);
 
  private:
-  // A figure that went away with its container meanwhile: ErrorKind::not_found.
-  Result<v1::ContainerStats> stats_of(pod::Engine& engine, const Member& member);
-  Result<v1::PodSandboxStats> stats_of(pod::Engine& engine, const Pod& pod,
-                                       const std::vector<Member>& members);
+  Result<v1::ContainerStats> stats_of(pod::Engine& engine, const KnownContainer& container);
+  Result<v1::PodSandboxStats> stats_of(pod::Engine& engine, const KnownPod& pod);
   v1::CpuUsage processor_of(const std::string& id, const pod::ContainerStats& stats, std::int64_t started,
                             std::int64_t now);
   Result<std::vector<v1::ContainerStats>> list(const v1::ContainerStatsFilter& filter);
   Result<std::vector<v1::PodSandboxStats>> list(const v1::PodSandboxStatsFilter& filter);
-  void forget_others(const std::vector<Pod>& pods, const std::vector<Member>& members);
+  void forget_others(const Inventory::Pods& pods);
 
   // pod_metrics.cc
-  Result<v1::PodSandboxMetrics> metrics_of(pod::Engine& engine, const Pod& pod,
-                                           const std::vector<Member>& members);
-  Result<v1::ContainerMetrics> metrics_of(pod::Engine& engine, const Pod& pod, const Member& member,
-                                          const StoreFigures& store);
+  Result<v1::PodSandboxMetrics> metrics_of(pod::Engine& engine, const KnownPod& pod);
+  Result<v1::ContainerMetrics> metrics_of(pod::Engine& engine, const KnownPod& pod,
+                                          const KnownContainer& container, const StoreFigures& store);
   Result<std::vector<v1::PodSandboxMetrics>> list_metrics();
 
   Engines& engines_;
+  Inventory& inventory_;
   CpuRates rates_;
   WrittenLayers written_;
 };

@@ -201,12 +201,15 @@ Result<std::string> Engine::run_pod(ContainerConfig infra) { return impl_->run_p
 Result<void> Engine::stop_pod(const std::string& pod) { return impl_->stop_pod(pod); }
 Result<void> Engine::remove_pod(const std::string& pod) { return impl_->remove_pod(pod); }
 Result<PodInfo> Engine::inspect_pod(const std::string& pod) { return impl_->inspect_pod(pod); }
-Result<std::vector<PodInfo>> Engine::list_pods() { return impl_->list_pods(); }
 Result<std::vector<ContainerInfo>> Engine::members(const std::string& pod) { return impl_->members(pod); }
+Result<std::vector<PodRevision>> Engine::pod_revisions() { return impl_->pod_revisions(); }
+Result<PodObservation> Engine::observe_pod(const std::string& pod) { return impl_->observe_pod(pod); }
 Result<void> Engine::attach_data(const std::string& container, const std::string& attachment) {
   return impl_->attach_data(container, attachment);
 }
-Result<ContainerStats> Engine::pod_stats(const std::string& pod) { return impl_->pod_stats(pod); }
+Result<ContainerStats> Engine::group_stats(const std::string& cgroup, int network_pid) {
+  return impl_->group_stats(cgroup, network_pid);
+}
 Result<void> Engine::reopen_log(const std::string& container) { return impl_->reopen_log(container); }
 Result<void> Engine::handle_event(const std::string& pod) { return impl_->handle_event(pod); }
 

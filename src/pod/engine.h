@@ -104,6 +104,16 @@ struct EngineInfo {
   bool user_namespaces = false;  // pods can have their own; tried on this kernel and file system
 };
 
+// How a pod and its containers stand, and for how long: until its revision is another one, or one of `ends`
+// is readable.
+struct PodObservation {
+  std::int64_t revision = 0;  // from before the look
+  PodInfo pod;
+  std::vector<ContainerInfo> members;  // newest first
+  std::vector<UniqueFd> ends;          // pidfd_open(2), of its monitor and of the containers that run
+  bool passing = false;                // a change was under way: it holds for that moment alone
+};
+
 class Engine {
  public:
   // Makes the directories on first use. Needs root: ErrorKind::permission says so, with the way out.
@@ -164,13 +174,16 @@ class Engine {
   Result<void> remove_pod(const std::string& pod);
   // By id, name or unique id prefix.
   Result<PodInfo> inspect_pod(const std::string& pod);
-  Result<std::vector<PodInfo>> list_pods();
   // Its containers but the infra container, newest first.
   Result<std::vector<ContainerInfo>> members(const std::string& pod);
+  // For who keeps what it has seen. Newest first; members of a pod without an infra container are not shown.
+  Result<std::vector<PodRevision>> pod_revisions();
+  Result<PodObservation> observe_pod(const std::string& pod);
   // Replaces ContainerConfig::attachment.
   Result<void> attach_data(const std::string& container, const std::string& attachment);
-  // Of a pod's group, all its containers together, and of its network.
-  Result<ContainerStats> pod_stats(const std::string& pod);
+  // Of a control group by its path, as inspections tell it, and of the network that this process is in (0: of
+  // none).
+  Result<ContainerStats> group_stats(const std::string& cgroup, int network_pid);
   // Its log file is opened anew by its name: whoever rotates it has moved it away. ErrorKind::conflict: it
   // does not run.
   Result<void> reopen_log(const std::string& container);

@@ -76,7 +76,7 @@ class Engine::Impl {
   Result<std::string> update_locked(ContainerRow& container, const Resources& changes);
   // stats.cc
   Result<ContainerStats> stats(const std::string& reference);
-  Result<ContainerStats> pod_stats(const std::string& reference);
+  Result<ContainerStats> group_stats(const std::string& cgroup, int network_pid);
   // restart.cc
   Result<void> restart(const std::string& reference, std::optional<int> timeout, const std::string& signal);
   // A restart of a --rm container is over, or its process is gone: what does not run now is removed.
@@ -90,8 +90,9 @@ class Engine::Impl {
   Result<ContainerInfo> inspect(const std::string& reference);
   Result<std::vector<ContainerInfo>> list(const ContainerFilter& filter);
   Result<PodInfo> inspect_pod(const std::string& reference);
-  Result<std::vector<PodInfo>> list_pods();
   Result<std::vector<ContainerInfo>> members(const std::string& pod);
+  Result<std::vector<PodRevision>> pod_revisions();
+  Result<PodObservation> observe_pod(const std::string& reference);
   // pods.cc
   Result<std::string> run_pod(ContainerConfig infra);
   Result<void> stop_pod(const std::string& reference);

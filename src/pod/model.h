@@ -187,6 +187,12 @@ struct PodInfo {
   std::string cgroup;                       // of all of it, a path below the hierarchies; "" when not ready
 };
 
+// Another number after each change of what the store knows of a pod and its containers.
+struct PodRevision {
+  std::string id;
+  std::int64_t number = 0;
+};
+
 struct ExecConfig {
   std::vector<std::string> command;
   std::vector<std::string> env;

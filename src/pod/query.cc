@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
+#include <set>
 
 #include "base/id.h"
 #include "base/text.h"
+#include "kernel/pidfd.h"
 #include "oci/reference.h"
 #include "pod/engine_impl.h"
 #include "pod/list_filter.h"
@@ -115,6 +118,22 @@ class Pods {
   std::map<std::string, Known> known_;
 };
 
+// One that a face made as such.
+Result<PodRow> find_pod_as_such(Engine::Impl& engine, const std::string& reference) {
+  TRY(PodRow row, engine.find_pod(reference));
+  if (row.config.infra.empty()) return fail(ErrorKind::not_found, "No such pod: {}", reference);
+  return row;
+}
+
+// The pod, brought to rest if nothing runs in it any more. `pods` holds no other.
+Result<Pods::Known*> settled(Engine::Impl& engine, Pods& pods, const std::string& id) {
+  TRY(auto* known, pods.get(id));
+  if (pods.at_rest().empty()) return known;
+  TRY(engine.settle_if_idle(id));
+  pods.forget();
+  return pods.get(id);
+}
+
 Result<PodInfo> describe_pod(Engine::Impl& engine, const Pods::Known& known) {
   const PodRow& pod = known.row;
   TRY(auto infra, engine.store().container(pod.config.infra));
@@ -128,6 +147,47 @@ Result<PodInfo> describe_pod(Engine::Impl& engine, const Pods::Known& known) {
   info.ports = pod.runtime.ports;
   info.cgroup = engine.pod_cgroup(pod);
   return info;
+}
+
+// Newest first, without the infra container. `passing`: one was being started, if that is to be known.
+Result<std::vector<ContainerInfo>> describe_members(Engine::Impl& engine, const Pods::Known& known,
+                                                    bool* passing) {
+  TRY(auto rows, engine.store().members(known.row.id));
+  std::vector<ContainerInfo> found;
+  for (auto member = rows.rbegin(); member != rows.rend(); ++member) {
+    if (member->id == known.row.config.infra) continue;
+    const bool launched = member->state == ContainerState::running;
+    const Present now = engine.present(*member, known.live ? &*known.live : nullptr);
+    if (passing != nullptr && launched && now.state == ContainerState::created) *passing = true;
+    TRY(ContainerInfo info, describe(engine, *member, known.row, known.live.has_value(), now));
+    found.push_back(std::move(info));
+  }
+  return found;
+}
+
+std::set<std::string> running_in(const LivePod& live) {
+  std::set<std::string> ids;
+  for (const auto& process : live.processes)
+    if (process.exit_code < 0 && (process.flags & monitor::kExec) == 0) ids.insert(process.id);
+  return ids;
+}
+
+// A process that the monitor calls running after its descriptor was opened is the one that was opened: the
+// monitor has not waited for it. An Error: its monitor is going.
+Result<void> watch(LivePod& live, PodObservation& seen) {
+  TRY(UniqueFd monitor, live.client.open_pidfd());
+  seen.ends.push_back(std::move(monitor));
+  const auto running = running_in(live);
+  for (const auto& process : live.processes) {
+    if (!running.contains(process.id)) continue;
+    UniqueFd pidfd = kernel::open_pidfd(process.pid);
+    if (!pidfd && errno != ESRCH) return fail(errno, "open process {}", process.pid);
+    seen.passing = seen.passing || !pidfd;
+    if (pidfd) seen.ends.push_back(std::move(pidfd));
+  }
+  TRY(live.refresh());
+  seen.passing = seen.passing || running_in(live) != running;
+  return {};
 }
 
 }  // namespace
@@ -182,15 +242,9 @@ Result<std::vector<ContainerInfo>> Engine::Impl::list(const ContainerFilter& fil
 }
 
 Result<PodInfo> Engine::Impl::inspect_pod(const std::string& reference) {
-  TRY(const PodRow row, find_pod(reference));
-  if (row.config.infra.empty()) return fail(ErrorKind::not_found, "No such pod: {}", reference);
+  TRY(const PodRow row, find_pod_as_such(*this, reference));
   Pods pods(*this);
-  TRY(auto* known, pods.get(row.id));
-  if (!pods.at_rest().empty()) {
-    TRY(settle_if_idle(row.id));
-    pods.forget();
-    TRY(known, pods.get(row.id));
-  }
+  TRY(const auto* known, settled(*this, pods, row.id));
   return describe_pod(*this, *known);
 }
 
@@ -198,31 +252,28 @@ Result<std::vector<ContainerInfo>> Engine::Impl::members(const std::string& refe
   TRY(const PodRow row, find_pod(reference));
   Pods pods(*this);
   TRY(const auto* pod, pods.get(row.id));
-  TRY(auto rows, store().members(row.id));
-  std::vector<ContainerInfo> found;
-  for (auto member = rows.rbegin(); member != rows.rend(); ++member) {
-    if (member->id == row.config.infra) continue;
-    const Present now = present(*member, pod->live ? &*pod->live : nullptr);
-    TRY(ContainerInfo info, describe(*this, *member, pod->row, pod->live.has_value(), now));
-    found.push_back(std::move(info));
-  }
-  return found;
+  return describe_members(*this, *pod, nullptr);
 }
 
-Result<std::vector<PodInfo>> Engine::Impl::list_pods() {
-  TRY(const auto rows, store().pods_of(options_.see_all_owners ? "" : options_.owner));
+Result<std::vector<PodRevision>> Engine::Impl::pod_revisions() {
+  return store().pod_revisions(options_.see_all_owners ? "" : options_.owner);
+}
+
+Result<PodObservation> Engine::Impl::observe_pod(const std::string& reference) {
+  TRY(const PodRow row, find_pod_as_such(*this, reference));
+  PodObservation seen;
+  TRY(seen.revision, store().pod_revision(row.id));
   Pods pods(*this);
-  std::vector<PodInfo> found;
-  for (const PodRow& row : rows) {
-    if (row.config.infra.empty()) continue;
-    const auto known = pods.get(row.id);
-    auto info = known ? describe_pod(*this, **known) : tl::unexpected(known.error());
-    // Another process may have removed it since the rows were read.
-    if (!info && info.error().kind() == ErrorKind::not_found) continue;
-    if (!info) return tl::unexpected(std::move(info.error()));
-    found.push_back(std::move(*info));
-  }
-  return found;
+  TRY(auto* known, settled(*this, pods, row.id));
+  if (known->live)
+    if (const auto watched = watch(*known->live, seen); !watched) {
+      if (!monitor_gone(watched.error())) return tl::unexpected(watched.error());
+      seen.passing = true;
+    }
+  TRY(seen.pod, describe_pod(*this, *known));
+  seen.passing = seen.passing || seen.pod.ready != known->row.ready;
+  TRY(seen.members, describe_members(*this, *known, &seen.passing));
+  return seen;
 }
 
 }  // namespace fermata::pod

@@ -21,17 +21,19 @@ std::uint64_t machine_memory() {
   return ::sysinfo(&info) == 0 ? static_cast<std::uint64_t>(info.totalram) * info.mem_unit : 0;
 }
 
-std::vector<kernel::InterfaceCounters> interfaces_of(const PodRow& pod, int pid) {
-  if (pod.config.net == "host") return {};
+// `pid`: a process in the network; 0: none.
+std::vector<kernel::InterfaceCounters> interfaces_of(int pid) {
+  if (pid == 0) return {};
   auto counters = kernel::read_interface_counters(pid);
   if (!counters) return {};  // it has ended meanwhile
   std::erase_if(*counters, [](const auto& one) { return one.name == "lo"; });
   return std::move(*counters);
 }
 
-// `pid`: a process in the pod's network.
-Result<ContainerStats> read_stats(const kernel::Cgroup& group, const PodRow& pod, int pid,
-                                  ContainerStats stats) {
+// The host's network is not the pod's to be counted.
+int network_of(const PodRow& pod, int pid) { return pod.config.net == "host" ? 0 : pid; }
+
+Result<ContainerStats> read_stats(const kernel::Cgroup& group, int network_pid, ContainerStats stats) {
   auto figures = group.stats();
   if (!figures && figures.error().kind() == ErrorKind::not_found) return stats;  // it has ended meanwhile
   if (!figures) return tl::unexpected(std::move(figures.error()));
@@ -41,7 +43,7 @@ Result<ContainerStats> read_stats(const kernel::Cgroup& group, const PodRow& pod
   stats.memory_limit = machine_memory();
   if (stats.group.memory && stats.group.memory->memory.limit)
     stats.memory_limit = std::min(stats.memory_limit, *stats.group.memory->memory.limit);
-  stats.interfaces = interfaces_of(pod, pid);
+  stats.interfaces = interfaces_of(network_pid);
   return stats;
 }
 
@@ -55,17 +57,12 @@ Result<ContainerStats> Engine::Impl::stats(const std::string& reference) {
   if (process == nullptr || process->exit_code >= 0) return stats;
   TRY(const PodRow pod, store().pod(container.pod));
   TRY(const auto group, group_of(pod, container.id));
-  return read_stats(group, pod, process->pid, std::move(stats));
+  return read_stats(group, network_of(pod, process->pid), std::move(stats));
 }
 
-Result<ContainerStats> Engine::Impl::pod_stats(const std::string& reference) {
-  TRY(const PodRow pod, find_pod(reference));
-  ContainerStats stats{.id = pod.id, .name = pod.name, .group = {}, .interfaces = {}};
-  TRY(const auto live, reach(pod.id));
-  const auto* infra = live ? live->find(pod.config.infra) : nullptr;
-  if (infra == nullptr || infra->exit_code >= 0) return stats;
+Result<ContainerStats> Engine::Impl::group_stats(const std::string& cgroup, int network_pid) {
   TRY(const auto* mounts, cgroup_mounts());
-  return read_stats(kernel::Cgroup::open(*mounts, pod_cgroup(pod)), pod, infra->pid, std::move(stats));
+  return read_stats(kernel::Cgroup::open(*mounts, cgroup), network_pid, ContainerStats());
 }
 
 }  // namespace fermata::pod

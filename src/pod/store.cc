@@ -62,6 +62,10 @@ auto read_all(Statement statement, Read read)
   }
 }
 
+Result<PodRevision> read_revision(const Statement& row) {
+  return PodRevision{.id = row.text(0), .number = row.integer(1)};
+}
+
 Result<std::string> first_text(const Statement& row) { return row.text(0); }
 
 // What find_row() looks through.
@@ -146,11 +150,20 @@ Result<std::vector<PodRow>> Store::pods(bool ready_only) {
   return read_all(std::move(statement), read_pod);
 }
 
-Result<std::vector<PodRow>> Store::pods_of(const std::string& owner) {
-  TRY(auto statement, database_->prepare(fmt::format("SELECT {} FROM pods{} ORDER BY created DESC",
-                                                     kPodColumns, owner.empty() ? "" : " WHERE owner=?")));
+Result<std::vector<PodRevision>> Store::pod_revisions(const std::string& owner) {
+  TRY(auto statement, database_->prepare(fmt::format(
+                          "SELECT id,number FROM pods JOIN pod_revisions ON pod=id{} ORDER BY created DESC",
+                          owner.empty() ? "" : " WHERE owner=?")));
   if (!owner.empty()) statement.bind(1, owner);
-  return read_all(std::move(statement), read_pod);
+  return read_all(std::move(statement), read_revision);
+}
+
+Result<std::int64_t> Store::pod_revision(const std::string& id) {
+  TRY(auto statement, database_->prepare("SELECT number FROM pod_revisions WHERE pod=?"));
+  statement.bind(1, id);
+  TRY(const bool found, statement.step());
+  if (!found) return fail(ErrorKind::not_found, "no such pod: {}", id);
+  return statement.integer(0);
 }
 
 Result<bool> Store::any_ready_pod() {

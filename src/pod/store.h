@@ -41,7 +41,10 @@ class Store {
   Result<PodRow> pod(const std::string& id);
   // By id, name or unique id prefix. `owner` "": anyone's.
   Result<PodRow> find_pod(std::string_view reference, const std::string& owner);
-  Result<std::vector<PodRow>> pods_of(const std::string& owner);  // newest first; "": of all
+  // Another number after each change of the pod's row or of its containers' rows. Newest pod first; "": of
+  // all.
+  Result<std::vector<PodRevision>> pod_revisions(const std::string& owner);
+  Result<std::int64_t> pod_revision(const std::string& id);
   Result<std::vector<PodRow>> pods(bool ready_only);
   Result<bool> any_ready_pod();
   Result<void> update(const PodRow& pod);

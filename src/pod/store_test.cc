@@ -99,5 +99,42 @@ TEST_F(StoreTest, AnonymousVolumesBelongToTheirContainer) {
   EXPECT_TRUE(store_->anonymous_volumes("a1")->empty());
 }
 
+TEST_F(StoreTest, RevisionsChangeWithEveryRowOfAPod) {
+  std::int64_t last = store_->pod_revision("pod1").value();
+  const auto changed = [&] {
+    const std::int64_t now = store_->pod_revision("pod1").value();
+    return std::exchange(last, now) != now;
+  };
+  EXPECT_FALSE(changed());
+  ASSERT_TRUE(add("a1", "web"));
+  EXPECT_TRUE(changed());
+  EXPECT_FALSE(add("a2", "web"));  // the name is taken: nothing was written
+  EXPECT_FALSE(changed());
+  auto row = store_->container("a1").value();
+  ASSERT_TRUE(store_->update_state(row));
+  EXPECT_TRUE(changed());
+  ASSERT_TRUE(store_->update_config(row));
+  EXPECT_TRUE(changed());
+  ASSERT_TRUE(store_->update(store_->pod("pod1").value()));
+  EXPECT_TRUE(changed());
+  ASSERT_TRUE(store_->remove_container("a1"));
+  EXPECT_TRUE(changed());
+  ASSERT_TRUE(store_->insert(PodRow{.id = "pod2", .name = "db", .owner = "cri", .created = 5}));
+  EXPECT_FALSE(changed());
+}
+
+TEST_F(StoreTest, RevisionsAreListedByOwnerTheNewestPodFirst) {
+  ASSERT_TRUE(store_->insert(PodRow{.id = "pod2", .name = "db", .owner = "cri", .created = 5}));
+  ASSERT_TRUE(store_->insert(PodRow{.id = "pod3", .name = "mq", .owner = "cri", .created = 6}));
+  const auto of_one = store_->pod_revisions("cri").value();
+  ASSERT_EQ(of_one.size(), 2u);
+  EXPECT_EQ(of_one[0].id, "pod3");
+  EXPECT_EQ(of_one[1].id, "pod2");
+  EXPECT_EQ(store_->pod_revisions("")->size(), 3u);
+  ASSERT_TRUE(store_->remove_pod_if_empty("pod3").value());
+  EXPECT_EQ(store_->pod_revisions("cri")->size(), 1u);
+  EXPECT_EQ(store_->pod_revision("pod3").error().kind(), ErrorKind::not_found);
+}
+
 }  // namespace
 }  // namespace fermata::pod

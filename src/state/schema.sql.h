@@ -98,6 +98,31 @@ CREATE TABLE cni_attachments (   -- written before ADD, deleted after DEL: what 
   created INTEGER NOT NULL,
   PRIMARY KEY (pod, interface)
 );
+)sql",
+                                              R"sql(
+CREATE TABLE pod_revisions (     -- another number after each change of a pod's row or of its containers' rows
+  pod TEXT PRIMARY KEY,
+  number INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO pod_revisions SELECT id, 0 FROM pods;
+CREATE TRIGGER pod_made AFTER INSERT ON pods BEGIN
+  INSERT INTO pod_revisions VALUES(NEW.id, 0);
+END;
+CREATE TRIGGER pod_changed AFTER UPDATE ON pods BEGIN
+  UPDATE pod_revisions SET number=number+1 WHERE pod=NEW.id;
+END;
+CREATE TRIGGER pod_removed AFTER DELETE ON pods BEGIN
+  DELETE FROM pod_revisions WHERE pod=OLD.id;
+END;
+CREATE TRIGGER container_made AFTER INSERT ON containers BEGIN
+  UPDATE pod_revisions SET number=number+1 WHERE pod=NEW.pod;
+END;
+CREATE TRIGGER container_changed AFTER UPDATE ON containers BEGIN
+  UPDATE pod_revisions SET number=number+1 WHERE pod=NEW.pod;
+END;
+CREATE TRIGGER container_removed AFTER DELETE ON containers BEGIN
+  UPDATE pod_revisions SET number=number+1 WHERE pod=OLD.pod;
+END;
 )sql"};
 
 }  // namespace fermata::state
