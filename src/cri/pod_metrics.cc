@@ -52,7 +52,7 @@ Result<v1::ContainerMetrics> Statistics::metrics_of(pod::Engine& engine, const K
   subject.container = container.entry.metadata().name();
   subject.name = container.entry.id();
   subject.image = container.image;
-  TRY(const auto stats, engine.group_stats(container.cgroup, 0));
+  TRY(const auto stats, engine.group_stats(container.cgroup, 0, kernel::StatsDepth::all));
   ContainerFigures figures;
   TRY(figures.processes, processes_of(container.cgroup));
   if (!container.upper_path.empty()) figures.written = written_.of(container.upper_path).usage;
@@ -68,7 +68,7 @@ Result<v1::ContainerMetrics> Statistics::metrics_of(pod::Engine& engine, const K
 
 Result<v1::PodSandboxMetrics> Statistics::metrics_of(pod::Engine& engine, const KnownPod& pod) {
   const MetricSubject subject = subject_of(pod, pod.cgroup);
-  TRY(const auto stats, engine.group_stats(pod.cgroup, pod.network_pid));
+  TRY(const auto stats, engine.group_stats(pod.cgroup, pod.network_pid, kernel::StatsDepth::all));
   v1::PodSandboxMetrics metrics;
   metrics.set_pod_sandbox_id(pod.entry.id());
   add_group_metrics(subject, stats, now_ns(), *metrics.mutable_metrics());

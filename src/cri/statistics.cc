@@ -47,7 +47,7 @@ Result<v1::ContainerStats> Statistics::stats_of(pod::Engine& engine, const Known
   const std::string& id = container.entry.id();
   *told.mutable_attributes() = attributes_of(container.entry);
   if (runs(container)) {
-    TRY(const auto stats, engine.group_stats(container.cgroup, 0));
+    TRY(const auto stats, engine.group_stats(container.cgroup, 0, kernel::StatsDepth::usage));
     const std::int64_t now = now_ns();
     if (stats.running) {
       *told.mutable_cpu() = processor_of(id, stats, container.started, now);
@@ -68,7 +68,7 @@ Result<v1::PodSandboxStats> Statistics::stats_of(pod::Engine& engine, const Know
   *told.mutable_attributes() = attributes_of(pod.entry);
   auto* used = told.mutable_linux();
   if (!is_ready(pod)) return told;
-  TRY(const auto stats, engine.group_stats(pod.cgroup, pod.network_pid));
+  TRY(const auto stats, engine.group_stats(pod.cgroup, pod.network_pid, kernel::StatsDepth::usage));
   if (stats.running) {
     const std::int64_t now = now_ns();
     *used->mutable_cpu() = processor_of(pod.entry.id(), stats, pod.started, now);

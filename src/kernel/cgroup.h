@@ -88,8 +88,8 @@ class Cgroup {
   std::optional<std::uint64_t> memory_current() const;
   std::optional<std::uint64_t> pids_current() const;
   std::optional<std::uint64_t> cpu_usage_usec() const;
-  // Everything that is counted. ErrorKind::not_found when the group does not exist.
-  Result<CgroupStats> stats() const;
+  // What is counted. ErrorKind::not_found when the group does not exist.
+  Result<CgroupStats> stats(StatsDepth depth = StatsDepth::all) const;
 
  private:
   Cgroup(CgroupMounts mounts, std::string path) : mounts_(std::move(mounts)), path_(std::move(path)) {}

@@ -69,14 +69,15 @@ void read_per_cpu(const std::string& text, CpuStats& stats) {
   }
 }
 
-std::optional<CpuStats> cpu_of_v1(const std::string& accounting, const std::string& scheduling) {
+std::optional<CpuStats> cpu_of_v1(const std::string& accounting, const std::string& scheduling,
+                                  StatsDepth depth) {
   const auto usage = read_number(accounting, "cpuacct.usage");
   if (!usage) return std::nullopt;
   CpuStats stats;
   stats.usage = *usage;
   stats.user = read_number(accounting, "cpuacct.usage_user");
   stats.system = read_number(accounting, "cpuacct.usage_sys");
-  read_per_cpu(read_text(accounting, "cpuacct.usage_all"), stats);
+  if (depth == StatsDepth::all) read_per_cpu(read_text(accounting, "cpuacct.usage_all"), stats);
   const Numbers numbers = parse_keyed_numbers(read_text(scheduling, "cpu.stat"));
   stats.periods = number_of(numbers, "nr_periods");
   stats.throttled_periods = number_of(numbers, "nr_throttled");
@@ -102,14 +103,16 @@ void finish_memory(MemoryStats& stats, const std::string& cache, const std::stri
   stats.working_set = stats.memory.usage > idle ? stats.memory.usage - idle : 0;
 }
 
-std::optional<MemoryStats> memory_of_v1(const std::string& directory) {
+std::optional<MemoryStats> memory_of_v1(const std::string& directory, StatsDepth depth) {
   const auto memory = counter_of_v1(directory, "memory");
   if (!memory) return std::nullopt;
   MemoryStats stats;
   stats.memory = *memory;
   stats.memory_and_swap = counter_of_v1(directory, "memory.memsw");
-  stats.kernel = counter_of_v1(directory, "memory.kmem");
-  stats.kernel_tcp = counter_of_v1(directory, "memory.kmem.tcp");
+  if (depth == StatsDepth::all) {
+    stats.kernel = counter_of_v1(directory, "memory.kmem");
+    stats.kernel_tcp = counter_of_v1(directory, "memory.kmem.tcp");
+  }
   stats.raw = parse_keyed_numbers(read_text(directory, "memory.stat"));
   stats.swap = number_of(stats.raw, "total_swap");
   if (const auto kills = read_keyed(directory, "memory.oom_control", "oom_kill"))
@@ -230,29 +233,31 @@ std::map<std::string, HugepageStats> hugepages_of(const std::string& directory, 
 
 }  // namespace
 
-Result<CgroupStats> Cgroup::stats() const {
+Result<CgroupStats> Cgroup::stats(StatsDepth depth) const {
   if (!exists()) return fail(ErrorKind::not_found, "cgroup '{}' does not exist", path_);
   const std::string unified = unified_directory();
   CgroupStats stats;
-  stats.cpu = is_v1("cpuacct") ? cpu_of_v1(directory_of("cpuacct"), directory_of("cpu")) : cpu_of_v2(unified);
+  stats.cpu =
+      is_v1("cpuacct") ? cpu_of_v1(directory_of("cpuacct"), directory_of("cpu"), depth) : cpu_of_v2(unified);
   const std::string memory = directory_of("memory");
-  stats.memory = is_v1("memory") ? memory_of_v1(memory) : memory_of_v2(memory);
+  stats.memory = is_v1("memory") ? memory_of_v1(memory, depth) : memory_of_v2(memory);
   const std::string pids = directory_of("pids");
   if (const auto current = read_number(pids, "pids.current"))
     stats.pids = PidsStats{.current = *current, .limit = read_number(pids, "pids.max")};
-  const std::string cpuset = directory_of("cpuset");
-  stats.cpuset = is_v1("cpuset") ? cpuset_of_v1(cpuset) : cpuset_of_v2(cpuset);
   if (is_v1("blkio")) {
     stats.block = block_of_v1(directory_of("blkio"));
   } else if (has_file(unified, "io.stat")) {
     stats.block = parse_io_stat(read_text(unified, "io.stat"));
   }
-  stats.hugepages = hugepages_of(directory_of("hugetlb"), is_v1("hugetlb"));
-  const std::string rdma = directory_of("rdma");
-  stats.rdma = parse_rdma(read_text(rdma, "rdma.current"), read_text(rdma, "rdma.max"));
   stats.cpu_pressure = parse_pressure(read_text(unified, "cpu.pressure"));
   stats.memory_pressure = parse_pressure(read_text(unified, "memory.pressure"));
   stats.io_pressure = parse_pressure(read_text(unified, "io.pressure"));
+  if (depth == StatsDepth::usage) return stats;
+  const std::string cpuset = directory_of("cpuset");
+  stats.cpuset = is_v1("cpuset") ? cpuset_of_v1(cpuset) : cpuset_of_v2(cpuset);
+  stats.hugepages = hugepages_of(directory_of("hugetlb"), is_v1("hugetlb"));
+  const std::string rdma = directory_of("rdma");
+  stats.rdma = parse_rdma(read_text(rdma, "rdma.current"), read_text(rdma, "rdma.max"));
   return stats;
 }
 

@@ -84,6 +84,12 @@ struct RdmaStats {
   std::uint64_t handle_limit = kNoLimit, object_limit = kNoLimit;
 };
 
+// Each figure is a file of its own, some fifty of them with v1.
+enum class StatsDepth {
+  usage,  // processor, memory with swap, processes, block devices, pressure
+  all,    // also each processor alone, the kernel's own memory, cpuset, huge pages, RDMA
+};
+
 struct CgroupStats {
   std::optional<CpuStats> cpu;
   std::optional<MemoryStats> memory;

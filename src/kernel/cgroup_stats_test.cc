@@ -49,6 +49,24 @@ TEST_F(FakeFigures, AreAbsentWithoutControllers) {
   EXPECT_EQ(absent.error().kind(), ErrorKind::not_found);
 }
 
+TEST_F(FakeFigures, OfUseAloneAreFewer) {
+  put("cpuacct.usage", "30\n");
+  put("cpuacct.usage_all", "cpu user system\n0 10 20\n");
+  put("memory.usage_in_bytes", "10000\n");
+  put("memory.kmem.usage_in_bytes", "70\n");
+  put("cpuset.cpus", "0\n");
+  const CgroupStats all = of_v1();
+  EXPECT_EQ(1u, all.cpu->per_cpu.size());
+  EXPECT_TRUE(all.memory->kernel && all.cpuset);
+  const auto used = Cgroup::open({.unified = "", .v1 = {{"cpu,cpuacct,memory,cpuset", root_}}}, "g")
+                        .stats(StatsDepth::usage);
+  ASSERT_TRUE(used);
+  EXPECT_EQ(30u, used->cpu->usage);
+  EXPECT_TRUE(used->cpu->per_cpu.empty());
+  EXPECT_EQ(10000u, used->memory->memory.usage);
+  EXPECT_FALSE(used->memory->kernel || used->cpuset);
+}
+
 TEST_F(FakeFigures, OfVersionTwo) {
   put("cpu.stat",
       "usage_usec 30\nuser_usec 10\nsystem_usec 20\nnr_periods 4\nnr_throttled 2\nthrottled_usec 7\n");

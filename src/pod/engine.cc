@@ -207,8 +207,9 @@ Result<PodObservation> Engine::observe_pod(const std::string& pod) { return impl
 Result<void> Engine::attach_data(const std::string& container, const std::string& attachment) {
   return impl_->attach_data(container, attachment);
 }
-Result<ContainerStats> Engine::group_stats(const std::string& cgroup, int network_pid) {
-  return impl_->group_stats(cgroup, network_pid);
+Result<ContainerStats> Engine::group_stats(const std::string& cgroup, int network_pid,
+                                           kernel::StatsDepth depth) {
+  return impl_->group_stats(cgroup, network_pid, depth);
 }
 Result<void> Engine::reopen_log(const std::string& container) { return impl_->reopen_log(container); }
 Result<void> Engine::handle_event(const std::string& pod) { return impl_->handle_event(pod); }

@@ -183,7 +183,7 @@ class Engine {
   Result<void> attach_data(const std::string& container, const std::string& attachment);
   // Of a control group by its path, as inspections tell it, and of the network that this process is in (0: of
   // none).
-  Result<ContainerStats> group_stats(const std::string& cgroup, int network_pid);
+  Result<ContainerStats> group_stats(const std::string& cgroup, int network_pid, kernel::StatsDepth depth);
   // Its log file is opened anew by its name: whoever rotates it has moved it away. ErrorKind::conflict: it
   // does not run.
   Result<void> reopen_log(const std::string& container);

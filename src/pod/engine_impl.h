@@ -76,7 +76,7 @@ class Engine::Impl {
   Result<std::string> update_locked(ContainerRow& container, const Resources& changes);
   // stats.cc
   Result<ContainerStats> stats(const std::string& reference);
-  Result<ContainerStats> group_stats(const std::string& cgroup, int network_pid);
+  Result<ContainerStats> group_stats(const std::string& cgroup, int network_pid, kernel::StatsDepth depth);
   // restart.cc
   Result<void> restart(const std::string& reference, std::optional<int> timeout, const std::string& signal);
   // A restart of a --rm container is over, or its process is gone: what does not run now is removed.

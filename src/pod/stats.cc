@@ -33,8 +33,9 @@ std::vector<kernel::InterfaceCounters> interfaces_of(int pid) {
 // The host's network is not the pod's to be counted.
 int network_of(const PodRow& pod, int pid) { return pod.config.net == "host" ? 0 : pid; }
 
-Result<ContainerStats> read_stats(const kernel::Cgroup& group, int network_pid, ContainerStats stats) {
-  auto figures = group.stats();
+Result<ContainerStats> read_stats(const kernel::Cgroup& group, int network_pid, kernel::StatsDepth depth,
+                                  ContainerStats stats) {
+  auto figures = group.stats(depth);
   if (!figures && figures.error().kind() == ErrorKind::not_found) return stats;  // it has ended meanwhile
   if (!figures) return tl::unexpected(std::move(figures.error()));
   stats.running = true;
@@ -57,12 +58,13 @@ Result<ContainerStats> Engine::Impl::stats(const std::string& reference) {
   if (process == nullptr || process->exit_code >= 0) return stats;
   TRY(const PodRow pod, store().pod(container.pod));
   TRY(const auto group, group_of(pod, container.id));
-  return read_stats(group, network_of(pod, process->pid), std::move(stats));
+  return read_stats(group, network_of(pod, process->pid), kernel::StatsDepth::usage, std::move(stats));
 }
 
-Result<ContainerStats> Engine::Impl::group_stats(const std::string& cgroup, int network_pid) {
+Result<ContainerStats> Engine::Impl::group_stats(const std::string& cgroup, int network_pid,
+                                                 kernel::StatsDepth depth) {
   TRY(const auto* mounts, cgroup_mounts());
-  return read_stats(kernel::Cgroup::open(*mounts, cgroup), network_pid, ContainerStats());
+  return read_stats(kernel::Cgroup::open(*mounts, cgroup), network_pid, depth, ContainerStats());
 }
 
 }  // namespace fermata::pod
