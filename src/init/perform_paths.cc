@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "init/perform.h"
+#include "kernel/core/mount_attributes.h"
 #include "kernel/core/raw.h"
 #include "kernel/core/rooted.h"
 
@@ -161,11 +162,10 @@ int perform_readonly_path(Stage& stage, const OpView& op) {
   const int cloned = clone_tree(target.get(), "", AT_EMPTY_PATH | kAtRecursive);
   if (cloned < 0) return -cloned;
   const UniqueFd tree(cloned);
-  mount_attr attributes = {};
-  attributes.attr_set = MOUNT_ATTR_RDONLY;
-  const long error =
-      call(SYS_mount_setattr, tree.get(), "", AT_EMPTY_PATH | kAtRecursive, &attributes, sizeof attributes);
-  if (error < 0) return static_cast<int>(-error);
+  const kernel::MountAttr read_only = {
+      .attr_set = MOUNT_ATTR_RDONLY, .attr_clr = 0, .propagation = 0, .userns_fd = 0};
+  if (const long error = kernel::set_attributes(tree.get(), read_only, true); error < 0)
+    return static_cast<int>(-error);
   return attach(tree.get(), target.get());
 }
 

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "kernel/core/mount_attributes.h"
 #include "kernel/core/packet.h"
 #include "kernel/core/rooted.h"
 
@@ -94,13 +95,8 @@ Result<UniqueFd> clone_tree_in(int mount_namespace, const std::string& path) {
 
 Result<void> set_mount_attributes(int tree, std::uint64_t set, std::uint64_t clear, std::uint64_t propagation,
                                   bool recursive) {
-  struct mount_attr attributes = {};
-  attributes.attr_set = set;
-  attributes.attr_clr = clear;
-  attributes.propagation = propagation;
-  const unsigned flags = AT_EMPTY_PATH | (recursive ? unsigned{AT_RECURSIVE} : 0U);
-  if (::mount_setattr(tree, "", flags, &attributes, sizeof attributes) != 0)
-    return fail(errno, "change a mount");
+  if (const long error = set_attributes(tree, {set, clear, propagation, 0}, recursive); error < 0)
+    return fail(static_cast<int>(-error), "change a mount");
   return {};
 }
 

@@ -1,6 +1,9 @@
 // What becomes of a mount. mount_setattr(2), Linux 5.12. Free of libc: fermata-init's too.
 #pragma once
 
+#include <time.h>
+
+#include <cerrno>
 #include <cstdint>
 
 #include "kernel/core/raw.h"
@@ -21,11 +24,20 @@ struct MountAttr {
   std::uint64_t attr_set, attr_clr, propagation, userns_fd;
 };
 
+// 0 or -errno. EBUSY is for a mount that is written through, and the kernel counts among the writers whoever
+// updates a time of access at this moment: it is tried again, for 100 ms.
 inline long set_attributes(int mount, const MountAttr& attributes, bool recursive) {
   constexpr int kEmptyPath = 0x1000, kRecursive = 0x8000;  // AT_EMPTY_PATH, AT_RECURSIVE
   if (attributes.attr_set == 0 && attributes.attr_clr == 0 && attributes.propagation == 0) return 0;
-  return raw::call(SYS_mount_setattr, mount, "", kEmptyPath | (recursive ? kRecursive : 0), &attributes,
-                   sizeof attributes);
+  constexpr timespec kPause = {.tv_sec = 0, .tv_nsec = 1'000'000};
+  long error = 0;
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    error = raw::call(SYS_mount_setattr, mount, "", kEmptyPath | (recursive ? kRecursive : 0), &attributes,
+                      sizeof attributes);
+    if (error != -EBUSY) break;
+    raw::call(SYS_nanosleep, &kPause, nullptr);
+  }
+  return error;
 }
 
 // 0 or -errno.
