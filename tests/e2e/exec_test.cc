@@ -73,12 +73,12 @@ TEST_F(Exec, ATimeoutTakesAllThatTheCommandHasStartedAndNothingElse) {
   ASSERT_TRUE(eventually([] { return inside("job").size() == 5; })) << inside("job").size();
   const auto before = inside("job");
 
-  const Outcome outcome = fermata({"exec", "--timeout", "700ms", "job", "sh", "-c", kTangle});
+  const Outcome outcome = fermata({"exec", "--timeout", scaled_flag(0.7), "job", "sh", "-c", kTangle});
   EXPECT_EQ(inside("job"), before);  // at once, not after a while
   EXPECT_EQ(0U, zombies("job"));
   EXPECT_EQ(124, outcome.code);
   EXPECT_EQ("tangled\n", outcome.out);
-  EXPECT_THAT(outcome.err, HasSubstr("exec in container 'job' did not end within 700ms"));
+  EXPECT_THAT(outcome.err, HasSubstr("exec in container 'job' did not end within " + scaled_flag(0.7)));
   EXPECT_LT(outcome.took, scaled(2.0));
 
   bystander->write("still");
@@ -91,8 +91,8 @@ TEST_F(Exec, ATimeoutHoldsForADetachedCommandAndOneWhoseClientIsGone) {
   start_probe("job", {}, {"wait"});
   must({"exec", "-d", "--timeout", "200ms", "job", "sleep", "1000"});
   {
-    auto client =
-        host().start({"exec", "--timeout", "300ms", "job", "sh", "-c", "sleep 1001 & echo up; wait"});
+    auto client = host().start(
+        {"exec", "--timeout", scaled_flag(0.3), "job", "sh", "-c", "sleep 1001 & echo up; wait"});
     ASSERT_TRUE(client->read_until("up"));
   }  // killed
   EXPECT_TRUE(eventually([] { return inside("job").size() == 1; }));
@@ -100,7 +100,8 @@ TEST_F(Exec, ATimeoutHoldsForADetachedCommandAndOneWhoseClientIsGone) {
 
 TEST_F(Exec, ATimeoutHoldsWhileTheContainerIsPaused) {
   start_probe("job", {}, {"wait"});
-  auto command = host().start({"exec", "--timeout", "1s", "job", "sh", "-c", "sleep 1000 & echo up; wait"});
+  auto command =
+      host().start({"exec", "--timeout", scaled_flag(1), "job", "sh", "-c", "sleep 1000 & echo up; wait"});
   ASSERT_TRUE(command->read_until("up"));
   must({"pause", "job"});
   EXPECT_EQ(124, command->wait().code);
@@ -177,11 +178,11 @@ TEST_F(Exec, TheTerminalIsTheCommandsOwn) {
 
 TEST_F(Exec, ATimeoutEndsATerminalToo) {
   start_probe("job", {}, {"wait"});
-  auto shell = host().start({"exec", "-it", "--timeout", "500ms", "job", "sh"}, kTerminal);
+  auto shell = host().start({"exec", "-it", "--timeout", scaled_flag(0.5), "job", "sh"}, kTerminal);
   shell->write("sleep 1000 &\r");
   const Outcome outcome = shell->wait();
   EXPECT_EQ(124, outcome.code);
-  EXPECT_THAT(outcome.out, HasSubstr("did not end within 500ms"));
+  EXPECT_THAT(outcome.out, HasSubstr("did not end within " + scaled_flag(0.5)));
   EXPECT_EQ(1U, inside("job").size());
 }
 
@@ -204,7 +205,7 @@ TEST_F(Exec, UserDirectoryEnvironmentAndCapabilities) {
 
 TEST_F(Exec, ATimeoutReachesAnotherUsersProcesses) {
   start_probe("job", {}, {"wait"});
-  EXPECT_EQ(124, fermata({"exec", "-u", "web", "--timeout", "300ms", "job", "sh", "-c",
+  EXPECT_EQ(124, fermata({"exec", "-u", "web", "--timeout", scaled_flag(0.3), "job", "sh", "-c",
                           "(setsid sleep 1000 &); sleep 1001"})
                      .code);
   EXPECT_EQ(1U, inside("job").size());
@@ -277,7 +278,7 @@ TEST_F(Exec, EndsWithAContainerThatSharesAPidNamespace) {
 TEST_F(Exec, TheContainersRootCannotKeepItAlive) {
   must({"run", "-d", "--name", "job", kBase, "sh", "-c", "while :; do sleep 0.1; done"});
   // It stops its supervisor: then the monitor acts.
-  const Outcome outcome = fermata({"exec", "--timeout", "300ms", "job", "sh", "-c",
+  const Outcome outcome = fermata({"exec", "--timeout", scaled_flag(0.3), "job", "sh", "-c",
                                    "read a b c supervisor rest < /proc/$$/stat; sleep 1000 & sleep 1001 & "
                                    "kill -STOP $supervisor; wait"});
   EXPECT_EQ(124, outcome.code);

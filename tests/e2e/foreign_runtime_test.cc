@@ -74,7 +74,7 @@ TEST_P(ForeignRuntime, CommandsAreExecutedInIt) {
   EXPECT_EQ("b", inside("job", {"sh", "-c", "echo $A"}));
   EXPECT_EQ(3, fermata({"exec", "job", "sh", "-c", "exit 3"}).code);
   const Outcome slow =
-      fermata({"exec", "--timeout", "1s", "job", "sh", "-c", "sleep 1001 & echo here; sleep 1002"});
+      fermata({"exec", "--timeout", scaled_flag(1), "job", "sh", "-c", "sleep 1001 & echo here; sleep 1002"});
   EXPECT_EQ(124, slow.code);
   EXPECT_EQ("here\n", slow.out);
   EXPECT_EQ("0", inside("job", {"sh", "-c", "ps | grep -c '[s]leep 100[12]' || true"}));

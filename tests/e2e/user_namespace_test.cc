@@ -168,8 +168,8 @@ TEST_F(UserNamespaces, CommandsAreExecuted) {
   EXPECT_EQ("1000\nagain",
             must({"exec", "--user", "1000", "web", "sh", "-c", "id -u; echo again > /dev/stdout"}));
   EXPECT_EQ(7, fermata({"exec", "web", "sh", "-c", "exit 7"}).code);
-  const Outcome late =
-      fermata({"exec", "--timeout", "300ms", "web", "sh", "-c", "sleep 1001 & (sleep 1002 &); sleep 1003"});
+  const Outcome late = fermata(
+      {"exec", "--timeout", scaled_flag(0.3), "web", "sh", "-c", "sleep 1001 & (sleep 1002 &); sleep 1003"});
   EXPECT_FALSE(late.ok());
   EXPECT_THAT(late.err, HasSubstr("did not end within 300ms"));
   EXPECT_THAT(inside("web", {"ps"}), Not(HasSubstr("sleep 100[1-3]")));

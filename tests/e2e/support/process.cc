@@ -1,6 +1,7 @@
 #include "e2e/support/process.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <grp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -87,6 +88,10 @@ int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 +
 }  // namespace
 
 Seconds scaled(double seconds) { return Seconds(seconds * slowness()); }
+
+std::string scaled_flag(double seconds) {
+  return fmt::format("{}ms", static_cast<long>(scaled(seconds).count() * 1000));
+}
 
 int rounds(int count) { return std::max(std::min(count, 3), static_cast<int>(count / slowness())); }
 

@@ -20,6 +20,8 @@ using Seconds = std::chrono::duration<double>;
 
 // A deadline in seconds of an ordinary machine; FERMATA_TEST_SLOWNESS multiplies it (software emulation: 10).
 Seconds scaled(double seconds);
+// The same for a flag: "700ms".
+std::string scaled_flag(double seconds);
 // How often something is repeated: `count` on an ordinary machine, fewer on a slow one, at least 3.
 int rounds(int count);
 // Polls until `holds` or the (scaled) deadline; the last answer.
