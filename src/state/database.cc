@@ -8,9 +8,13 @@
 
 #include <cerrno>
 #include <chrono>
+#include <functional>
 #include <iterator>
+#include <map>
+#include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/files.h"
 #include "state/schema.sql.h"
@@ -23,6 +27,7 @@ constexpr int kBusyMilliseconds = 10'000;
 // after the last one closed has to read it all (about 0.5 ms a megabyte); not shorter, because moving it
 // syncs twice.
 constexpr int kCheckpointPages = 400;
+constexpr std::size_t kMaxIdleStatements = 64;  // some 3 kB each
 constexpr std::int64_t kSchemaVersion = std::size(kMigrations);
 
 ErrorKind kind_of_sqlite(int code) {
@@ -93,18 +98,61 @@ Result<void> migrate(Database& database) {
 
 }  // namespace
 
+// Statements of one connection that nobody uses at the moment.
+class StatementCache {
+ public:
+  // nullptr: there is none.
+  sqlite3_stmt* take(std::string_view sql) {
+    const auto found = idle_.find(sql);
+    if (found == idle_.end() || found->second.empty()) return nullptr;
+    sqlite3_stmt* statement = found->second.back();
+    found->second.pop_back();
+    --count_;
+    return statement;
+  }
+  void give_back(sqlite3_stmt* statement) {
+    if (statement == nullptr) return;
+    if (closed_ || count_ == kMaxIdleStatements) {
+      sqlite3_finalize(statement);
+      return;
+    }
+    sqlite3_reset(statement);  // its failure was told when it was run
+    sqlite3_clear_bindings(statement);
+    idle_[sqlite3_sql(statement)].push_back(statement);
+    ++count_;
+  }
+  void close() {
+    closed_ = true;
+    for (const auto& [sql, statements] : idle_)
+      for (sqlite3_stmt* statement : statements) sqlite3_finalize(statement);
+    idle_.clear();
+  }
+
+ private:
+  std::map<std::string, std::vector<sqlite3_stmt*>, std::less<>> idle_;  // by their text
+  std::size_t count_ = 0;
+  bool closed_ = false;
+};
+
+void Statement::give_back() {
+  if (cache_) cache_->give_back(std::exchange(statement_, nullptr));
+}
+
 Statement::Statement(Statement&& other) noexcept
-    : statement_(std::exchange(other.statement_, nullptr)), bind_error_(other.bind_error_) {}
+    : statement_(std::exchange(other.statement_, nullptr)),
+      cache_(std::move(other.cache_)),
+      bind_error_(other.bind_error_) {}
 
 Statement& Statement::operator=(Statement&& other) noexcept {
   if (this == &other) return *this;
-  sqlite3_finalize(statement_);
+  give_back();
   statement_ = std::exchange(other.statement_, nullptr);
+  cache_ = std::move(other.cache_);
   bind_error_ = other.bind_error_;
   return *this;
 }
 
-Statement::~Statement() { sqlite3_finalize(statement_); }
+Statement::~Statement() { give_back(); }
 
 Statement& Statement::bind(int index, std::int64_t value) {
   if (const int code = sqlite3_bind_int64(statement_, index, value); code != SQLITE_OK) bind_error_ = code;
@@ -193,23 +241,34 @@ Result<Database> Database::open(const std::string& path) {
   return database;
 }
 
-Database::Database(Database&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+Database::Database(sqlite3* handle) : handle_(handle), statements_(std::make_shared<StatementCache>()) {}
+
+Database::Database(Database&& other) noexcept
+    : handle_(std::exchange(other.handle_, nullptr)), statements_(std::move(other.statements_)) {}
 
 Database& Database::operator=(Database&& other) noexcept {
   if (this == &other) return *this;
-  sqlite3_close_v2(handle_);
+  close();
   handle_ = std::exchange(other.handle_, nullptr);
+  statements_ = std::move(other.statements_);
   return *this;
 }
 
+Database::~Database() { close(); }
+
 // close_v2: a Statement that outlives its Database keeps the connection until it goes.
-Database::~Database() { sqlite3_close_v2(handle_); }
+void Database::close() {
+  if (statements_) statements_->close();
+  sqlite3_close_v2(handle_);
+}
 
 Result<Statement> Database::prepare(std::string_view sql) {
-  sqlite3_stmt* statement = nullptr;
-  const int code = sqlite3_prepare_v2(handle_, sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
+  sqlite3_stmt* statement = statements_->take(sql);
+  if (statement != nullptr) return Statement(statement, statements_);
+  const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (code != SQLITE_OK) return fail_sqlite(handle_, code, sql);
-  return Statement(statement);
+  return Statement(statement, statements_);
 }
 
 Result<void> Database::execute(const std::string& sql) {

@@ -19,6 +19,8 @@ struct sqlite3_stmt;
 
 namespace fermata::state {
 
+class StatementCache;
+
 // A prepared statement. Parameters are numbered from 1, columns from 0.
 class Statement {
  public:
@@ -39,8 +41,11 @@ class Statement {
 
  private:
   friend class Database;
-  explicit Statement(sqlite3_stmt* statement) : statement_(statement) {}
+  Statement(sqlite3_stmt* statement, std::shared_ptr<StatementCache> cache)
+      : statement_(statement), cache_(std::move(cache)) {}
+  void give_back();
   sqlite3_stmt* statement_ = nullptr;
+  std::shared_ptr<StatementCache> cache_;  // where it came from, and goes
   int bind_error_ = 0;
 };
 
@@ -53,6 +58,7 @@ class Database {
   Database& operator=(Database&&) noexcept;
   ~Database();
 
+  // One that was prepared before and is not in use is taken again: parsing costs more than most of them do.
   Result<Statement> prepare(std::string_view sql);
   // prepare + run without parameters.
   Result<void> execute(const std::string& sql);
@@ -61,8 +67,10 @@ class Database {
 
  private:
   friend class Transaction;
-  explicit Database(sqlite3* handle) : handle_(handle) {}
+  explicit Database(sqlite3* handle);
+  void close();
   sqlite3* handle_ = nullptr;
+  std::shared_ptr<StatementCache> statements_;
 };
 
 // BEGIN IMMEDIATE ... COMMIT; rolled back unless committed.

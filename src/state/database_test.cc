@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 namespace fermata::state {
@@ -75,6 +76,40 @@ TEST_F(DatabaseTest, NewerSchemaIsRefusedByName) {
   ASSERT_FALSE(database);
   EXPECT_EQ(database.error().kind(), ErrorKind::unsupported);
   EXPECT_NE(database.error().message().find("newer Fermata (schema 999"), std::string::npos);
+}
+
+TEST_F(DatabaseTest, AStatementThatIsTakenAgainBeginsAnew) {
+  constexpr std::string_view kInsert = "INSERT INTO network(key, value) VALUES (?1, ?2)";
+  constexpr std::string_view kSelect = "SELECT value FROM network WHERE key = ?1";
+  Database database = open();
+  ASSERT_TRUE(database.prepare(kInsert)->bind(1, "a").bind(2, "1").run());
+  // What was bound before is not bound now: a value may not be NULL.
+  EXPECT_EQ(database.prepare(kInsert)->bind(1, "b").run().error().kind(), ErrorKind::conflict);
+  ASSERT_TRUE(database.prepare(kInsert)->bind(1, "b").bind(2, "2").run());
+  // One that is in use is not taken.
+  auto first = database.prepare(kSelect);
+  ASSERT_TRUE(first->bind(1, "a").step().value_or(false));
+  auto second = database.prepare(kSelect);
+  ASSERT_TRUE(second->bind(1, "b").step().value_or(false));
+  EXPECT_EQ(first->text(0) + second->text(0), "12");
+  // Half read, it stands in nobody's way, and a changed schema neither.
+  *first = std::move(*second);
+  { const auto gone = std::move(*first); }
+  ASSERT_TRUE(open().execute("ALTER TABLE network ADD COLUMN more TEXT"));
+  auto again = database.prepare(kSelect);
+  ASSERT_TRUE(again->bind(1, "b").step().value_or(false));
+  EXPECT_EQ(again->text(0), "2");
+}
+
+TEST_F(DatabaseTest, AStatementMayOutliveItsDatabase) {
+  std::optional<Statement> statement;
+  {
+    Database database = open();
+    count(database, "SELECT count(*) FROM network");
+    statement.emplace(std::move(*database.prepare("SELECT count(*) FROM network")));
+  }
+  ASSERT_TRUE(statement->step().value_or(false));
+  EXPECT_EQ(statement->integer(0), 0);
 }
 
 TEST_F(DatabaseTest, StatementsBindStepAndRunAgain) {
