@@ -7,14 +7,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/file_lock.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "kernel/mountinfo.h"
-#include "runtime/defaults.h"
 
 namespace fermata::bundle {
 namespace {
@@ -31,35 +30,11 @@ Result<std::uint64_t> cgroups_mode(const std::string& name) {
               "--manage-cgroups-mode {}: known are soft, full, strict and ignore", name);
 }
 
-// Where something is mounted in the container.
-Result<std::set<std::string>> mount_points(int pid) {
-  TRY(const std::string text, read_file(fmt::format("/proc/{}/mountinfo", pid), 16u << 20));
-  std::set<std::string> points;
-  for (const std::string_view line : split(text, '\n'))
-    if (const auto mount = kernel::parse_mount(line)) points.insert(mount->point);
-  return points;
-}
-
 // Mounts of the host's things, which are there again when the container is.
 Result<void> add_external_mounts(const oci::RuntimeSpec& spec, int pid, CriuOptions* options) {
-  TRY(const auto points, mount_points(pid));
-  const auto add = [&](const std::string& point, const std::string& key) {
+  TRY(const auto mounts, external_mounts_of(spec, pid));
+  for (const auto& [point, key] : mounts)
     options->text(CriuOption::external, fmt::format("mnt[{}]:{}", point, key));
-  };
-  for (const oci::Mount& mount : spec.mounts)
-    if (is_bind(mount)) add(mount.destination, mount.destination);
-  // A directory is masked by a file system of its own, a file by the null device.
-  for (const std::string& path : spec.masked_paths) {
-    struct stat info = {};
-    const std::string inside = fmt::format("/proc/{}/root{}", pid, path);
-    if (points.count(path) != 0 && ::stat(inside.c_str(), &info) == 0 && !S_ISDIR(info.st_mode))
-      add(path, kNullDevice);
-  }
-  // In a user namespace devices are those of the host, bound.
-  std::vector<oci::Device> devices = runtime::default_devices();
-  devices.insert(devices.end(), spec.devices.begin(), spec.devices.end());
-  for (const oci::Device& device : devices)
-    if (points.count(device.path) != 0) add(device.path, device.path);
   return {};
 }
 
@@ -121,39 +96,42 @@ Result<void> add_streams(int pid, const std::string& images, CriuOptions* option
   return write_file(images + "/" + kStreamsFile, keys.dump(), 0600);
 }
 
-Result<void> dump(const oci::RuntimeSpec& spec, const Container& container, const kernel::Cgroup& group,
-                  const CheckpointOptions& options) {
-  const int pid = container.record.pid;
-  TRY(make_directories(options.criu.images, 0700));
-  TRY(Criu criu, Criu::start(nullptr, {}));
-  TRY(const CriuDirectories directories,
-      open_directories(options.criu, options.pre_dump ? "pre-dump.log" : "dump.log", criu));
-  CriuOptions wanted;
-  TRY(add_settings(options.criu, directories, &wanted));
-  wanted.text(CriuOption::root, container.record.root);
-  wanted.number(CriuOption::pid, static_cast<std::uint64_t>(pid));
-  wanted.flag(CriuOption::leave_running, options.leave_running);
-  wanted.flag(CriuOption::tcp_skip_in_flight, options.tcp_skip_in_flight);
-  wanted.flag(CriuOption::link_remap, options.link_remap);
-  if (const std::string freezer = group.freezer_directory(); !freezer.empty())
-    wanted.text(CriuOption::freeze_cgroup, freezer);
-  if (!options.parent.empty()) wanted.text(CriuOption::parent_img, options.parent);
-  if (!options.parent.empty() || options.pre_dump) wanted.flag(CriuOption::track_mem, true);
-  TRY(add_external_namespaces(spec, pid, &wanted));
-  if (!options.pre_dump) {
-    TRY(add_external_mounts(spec, pid, &wanted));
-    TRY(add_streams(pid, options.criu.images, &wanted));
-  }
-  TRY(criu.ask(options.pre_dump ? CriuType::pre_dump : CriuType::dump, wanted, directories.log, nullptr));
+// In CRIU's process. Were it ended in the middle, then the container would be left as it is just then, with
+// CRIU's code in its processes and its network shut. So it is not: what would end it makes its next write
+// fail, and it undoes what it has done.
+Result<void> hold_out() {
+  for (const int number : {SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGXFSZ})
+    if (::signal(number, SIG_IGN) == SIG_ERR) return fail(errno, "ignore a signal");
   return {};
 }
 
 }  // namespace
 
-bool is_bind(const oci::Mount& mount) {
-  return mount.type == "bind" ||
-         std::any_of(mount.options.begin(), mount.options.end(),
-                     [](const std::string& option) { return option == "bind" || option == "rbind"; });
+Result<void> dump(const CheckpointSubject& subject, const CheckpointOptions& options,
+                  const CriuNotice& notice, const CriuPatience& patience) {
+  TRY(make_directories(options.criu.images, 0700));
+  TRY(Criu criu, Criu::start(hold_out, {}));
+  TRY(const CriuDirectories directories,
+      open_directories(options.criu, options.pre_dump ? kPreDumpLog : kDumpLog, criu));
+  CriuOptions wanted;
+  TRY(add_settings(options.criu, directories, &wanted));
+  if (!subject.root.empty()) wanted.text(CriuOption::root, subject.root);
+  wanted.number(CriuOption::pid, static_cast<std::uint64_t>(subject.pid));
+  wanted.flag(CriuOption::leave_running, options.leave_running);
+  wanted.flag(CriuOption::tcp_skip_in_flight, options.tcp_skip_in_flight);
+  wanted.flag(CriuOption::link_remap, options.link_remap);
+  if (const std::string freezer = subject.group.freezer_directory(); !freezer.empty())
+    wanted.text(CriuOption::freeze_cgroup, freezer);
+  if (!options.parent.empty()) wanted.text(CriuOption::parent_img, options.parent);
+  if (!options.parent.empty() || options.pre_dump) wanted.flag(CriuOption::track_mem, true);
+  TRY(add_external_namespaces(subject.spec, subject.pid, &wanted));
+  if (!options.pre_dump) {
+    TRY(add_external_mounts(subject.spec, subject.pid, &wanted));
+    TRY(add_streams(subject.pid, options.criu.images, &wanted));
+  }
+  TRY(criu.ask(options.pre_dump ? CriuType::pre_dump : CriuType::dump, wanted, directories.log, notice,
+               patience));
+  return {};
 }
 
 Result<void> check_restorable(const oci::RuntimeSpec& spec) {
@@ -214,7 +192,14 @@ Result<void> Runtime::checkpoint(const std::string& id, const CheckpointOptions&
     TRY(check_restorable(spec));
     TRY(check_criu());
     TRY(const auto group, this->group(container));
-    TRY(dump(spec, container, group, options));
+    auto dumped = dump(
+        {.spec = spec, .pid = container.record.pid, .root = container.record.root, .group = group}, options);
+    if (!dumped) {
+      const CriuSettings& criu = options.criu;
+      const std::string log = fmt::format("{}/{}", criu.work.empty() ? criu.images : criu.work,
+                                          options.pre_dump ? kPreDumpLog : kDumpLog);
+      return tl::unexpected(with_log(std::move(dumped.error()), log));
+    }
   }
   return options.leave_running || options.pre_dump ? Result<void>() : remove(id, true);
 }

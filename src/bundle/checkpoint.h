@@ -10,13 +10,15 @@
 
 #include "base/error.h"
 #include "bundle/criu.h"
+#include "bundle/external_mounts.h"
 #include "bundle/runtime.h"
+#include "kernel/cgroup.h"
 #include "oci/runtime_spec.h"
 
 namespace fermata::bundle {
 
 inline constexpr char kStreamsFile[] = "descriptors.json";
-inline constexpr char kNullDevice[] = "/dev/null";
+inline constexpr char kDumpLog[] = "dump.log", kPreDumpLog[] = "pre-dump.log";
 
 // A namespace that CRIU can leave to others.
 struct ExternalNamespace {
@@ -30,7 +32,19 @@ inline constexpr std::array<ExternalNamespace, 2> kExternalNamespaces = {
 
 // Refuses one whose namespaces CRIU cannot put back.
 Result<void> check_restorable(const oci::RuntimeSpec& spec);
-bool is_bind(const oci::Mount& mount);
+
+// A container that runs, and whose processes are to be written to files.
+struct CheckpointSubject {
+  const oci::RuntimeSpec& spec;  // a joined namespace has a path
+  int pid = 0;                   // of its first process
+  std::string root;              // of its file system, as the caller sees it; "": it has no path
+  const kernel::Cgroup& group;
+};
+// `notice` hears of CRIU's steps: at "post-dump" all is written, and its processes still stand. An Error of
+// it or of `patience` ends the work, and the processes go on as if there had been none. CRIU's log is
+// kDumpLog among its working files; an error does not name it.
+Result<void> dump(const CheckpointSubject& subject, const CheckpointOptions& options,
+                  const CriuNotice& notice = nullptr, const CriuPatience& patience = nullptr);
 
 // What both requests say. `log`: its file's name; an old one is removed.
 struct CriuDirectories {

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +24,7 @@ constexpr char kProgram[] = "criu";
 constexpr int kSocket = 3;  // of CRIU
 constexpr std::size_t kMaxAnswer = 64 * 1024;
 constexpr std::size_t kMaxTold = 3;  // lines of a log
+constexpr int kPatienceStep = 100;   // ms
 
 int wait_status(int pid) {
   int status = 0;
@@ -115,8 +118,7 @@ Error failure(const CriuAnswer& answer, const std::string& log) {
   if (why.empty()) why = answer.message;
   if (why.empty() && answer.error_number != 0) why = errno_text(answer.error_number);
   return Error(ErrorKind::failed, answer.error_number,
-               fmt::format("criu: {}{}", why.empty() ? "it gives no reason" : why,
-                           log.empty() ? "" : fmt::format(" (its log: {})", log)));
+               fmt::format("criu: {}", why.empty() ? "it gives no reason" : why));
 }
 
 }  // namespace
@@ -144,13 +146,36 @@ Result<UniqueFd> Criu::open_directory(const std::string& path) const {
   return open_file(fmt::format("/proc/{}/root{}", pid_, path), O_RDONLY | O_DIRECTORY);
 }
 
+Error with_log(Error error, const std::string& log) {
+  return Error(error.kind(), error.error_number(), fmt::format("{} (its log: {})", error.message(), log));
+}
+
+Result<void> Criu::wait_for_word(const CriuPatience& patience, std::optional<Error>* refused) const {
+  for (;;) {
+    const bool may_lose_it = patience && !*refused;
+    pollfd polled = {socket_.get(), POLLIN, 0};
+    const int ready = ::poll(&polled, 1, may_lose_it ? kPatienceStep : -1);
+    if (ready < 0 && errno != EINTR) return fail(errno, "wait for criu");
+    if (ready > 0) return {};
+    if (!may_lose_it) continue;
+    auto patient = patience();
+    if (patient) continue;
+    *refused = std::move(patient.error());
+    // setrlimit(2): with SIGXFSZ ignored, to write beyond this is the error EFBIG. It is a child of ours, so
+    // that this can fail only when it has ended already.
+    const rlimit nothing = {0, 0};
+    static_cast<void>(::prlimit(pid_, RLIMIT_FSIZE, &nothing, nullptr));
+  }
+}
+
 Result<CriuAnswer> Criu::ask(CriuType type, const CriuOptions& options, const std::string& log,
-                             const CriuNotice& notice) {
+                             const CriuNotice& notice, const CriuPatience& patience) {
   TRY(send(socket_.get(), criu_request(type, options)));
   std::optional<Error> refused;
   for (;;) {
+    TRY(wait_for_word(patience, &refused));
     TRY(Packet packet, receive(socket_.get()));
-    if (packet.bytes.empty()) return tl::unexpected(failure({}, log));
+    if (packet.bytes.empty()) return tl::unexpected(refused ? std::move(*refused) : failure({}, log));
     auto answer = parse_criu_answer(packet.bytes);
     if (!answer) return fail(EBADMSG, "hear from criu");
     if (answer->type != static_cast<std::uint32_t>(CriuType::notify)) {
@@ -161,8 +186,9 @@ Result<CriuAnswer> Criu::ask(CriuType type, const CriuOptions& options, const st
       wait_status(std::exchange(pid_, -1));
       return std::move(*answer);
     }
-    auto noted = notice ? notice(answer->script, answer->pid, std::move(packet.descriptor)) : Result<void>();
-    if (!noted) refused = std::move(noted.error());
+    if (!refused && notice)
+      if (auto noted = notice(answer->script, answer->pid, std::move(packet.descriptor)); !noted)
+        refused = std::move(noted.error());
     TRY(send(socket_.get(), criu_acknowledgement(!refused)));
   }
 }

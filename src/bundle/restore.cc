@@ -106,10 +106,11 @@ class Restoration {
     TRY(add_streams(&wanted));
     for (std::size_t i = 0; i < namespace_keys_.size(); ++i)
       wanted.inherit(namespace_keys_[i], kFirstCriuDescriptor + static_cast<int>(i));
-    TRY(criu.ask(CriuType::restore, wanted, directories.log,
-                 [this](const std::string& script, int pid, UniqueFd descriptor) {
-                   return take_notice(script, pid, std::move(descriptor));
-                 }));
+    auto answer = criu.ask(CriuType::restore, wanted, directories.log,
+                           [this](const std::string& script, int pid, UniqueFd descriptor) {
+                             return take_notice(script, pid, std::move(descriptor));
+                           });
+    if (!answer) return tl::unexpected(with_log(std::move(answer.error()), directories.log));
     return {};
   }
 

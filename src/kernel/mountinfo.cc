@@ -30,7 +30,9 @@ std::optional<MountLine> parse_mount(std::string_view line) {
   const auto fields = split(line.substr(0, separator), ' ');
   const auto rest = split(line.substr(separator + 3), ' ');
   if (fields.size() < 6 || rest.size() < 3) return std::nullopt;
-  return MountLine{unescape(fields[4]), std::string(rest[0]), std::string(rest[2])};
+  const auto id = parse_unsigned(fields[0]), parent = parse_unsigned(fields[1]);
+  if (!id || !parent) return std::nullopt;
+  return MountLine{unescape(fields[4]), std::string(rest[0]), std::string(rest[2]), *id, *parent};
 }
 
 }  // namespace fermata::kernel
