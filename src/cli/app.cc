@@ -141,6 +141,7 @@ std::span<const Command> commands() {
     add_lifecycle_commands(all);
     add_resource_commands(all);
     add_stats_command(all);
+    add_checkpoint_command(all);
     add_transfer_commands(all);
     add_image_commands(all);
     add_pause_image_command(all);

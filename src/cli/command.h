@@ -76,6 +76,7 @@ void add_run_commands(std::vector<Command>& commands);
 void add_lifecycle_commands(std::vector<Command>& commands);
 void add_resource_commands(std::vector<Command>& commands);
 void add_stats_command(std::vector<Command>& commands);
+void add_checkpoint_command(std::vector<Command>& commands);
 void add_stream_commands(std::vector<Command>& commands);
 void add_listing_commands(std::vector<Command>& commands);
 void add_image_commands(std::vector<Command>& commands);

@@ -174,6 +174,9 @@ Result<std::string> Engine::update(const std::string& container, const Resources
   return impl_->update(container, changes);
 }
 Result<ContainerStats> Engine::stats(const std::string& container) { return impl_->stats(container); }
+Result<void> Engine::checkpoint(const std::string& container, const CheckpointRequest& request) {
+  return impl_->checkpoint(container, request);
+}
 Result<int> Engine::wait(const std::string& container) { return impl_->wait(container); }
 Result<void> Engine::remove(const std::string& container, const RemoveOptions& options) {
   return impl_->remove(container, options);

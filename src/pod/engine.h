@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -88,6 +89,13 @@ struct RemoveOptions {
   bool volumes = false;  // anonymous ones
 };
 
+struct CheckpointRequest {
+  std::string location;  // of the archive, an absolute path; what is there is replaced
+  std::map<std::string, std::string> annotations;  // of the specification in it, beside the container's own
+  // Asked now and then; its Error ends the work.
+  std::function<Result<void>()> patience = [] { return Result<void>(); };
+};
+
 struct LogOptions {
   bool follow = false;
   bool timestamps = false;
@@ -146,6 +154,11 @@ class Engine {
   Result<void> unpause(const std::string& container);
   // Changes what is given, for now and for later starts; all of it or nothing. A warning, or "".
   Result<std::string> update(const std::string& container, const Resources& changes);
+  // Writes its processes and what it has changed in its root file system into an archive (tar, mode 0600), as
+  // podman and CRI-O lay it out, and lets it go on. All processes stand still meanwhile, and the network of
+  // its pod; an archive that cannot be whole is not there. Needs CRIU: an ErrorKind::unsupported says why it
+  // does not work here. ErrorKind::conflict: it does not run.
+  Result<void> checkpoint(const std::string& container, const CheckpointRequest& request);
   // Its exit code, once it is not running.
   Result<int> wait(const std::string& container);
   Result<void> remove(const std::string& container, const RemoveOptions& options);

@@ -71,6 +71,9 @@ class Engine::Impl {
   Result<void> thaw(const PodRow& pod, const std::string& container);
   // Of its processes; it need not exist.
   Result<kernel::Cgroup> group_of(const PodRow& pod, const std::string& container);
+  // checkpoint.cc
+  Result<void> checkpoint(const std::string& reference, const CheckpointRequest& request);
+  Result<void> undo_checkpoint(const Intent& intent);
   // update.cc
   Result<std::string> update(const std::string& reference, const Resources& changes);
   Result<std::string> update_locked(ContainerRow& container, const Resources& changes);

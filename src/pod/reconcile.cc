@@ -36,15 +36,16 @@ Result<void> Engine::Impl::reconcile() {
   for (const Intent& intent : intents) {
     if (intent.at_work()) continue;
     if (intent.kind == "start" || intent.kind == "remove" || intent.kind == "restart" ||
-        intent.kind == "run") {
+        intent.kind == "run" || intent.kind == "checkpoint") {
       started = started || intent.kind == "start";
       // What cannot be finished now (a file that cannot be removed) keeps its intent for the next command. It
       // is no reason to refuse this one, which may be about something else; `rm` and `start` of the object
       // itself come across the obstacle again and name it.
-      const auto done = intent.kind == "start"    ? undo_start(intent)
-                        : intent.kind == "remove" ? finish_removal(intent)
-                        : intent.kind == "run"    ? undo_run(intent)
-                                                  : finish_restart(intent.object);
+      const auto done = intent.kind == "start"        ? undo_start(intent)
+                        : intent.kind == "remove"     ? finish_removal(intent)
+                        : intent.kind == "run"        ? undo_run(intent)
+                        : intent.kind == "checkpoint" ? undo_checkpoint(intent)
+                                                      : finish_restart(intent.object);
       if (done) TRY(store().remove_intent(intent.id));
     } else {
       unfinished_images.push_back(intent.id);

@@ -17,8 +17,8 @@ namespace fermata::pod {
 // Work in progress that a killed process leaves to the next one.
 struct Intent {
   std::int64_t id = 0;
-  std::string kind;  // "start" (object: pod), "remove", "restart", "run" (object: container; of an infra
-                     // container: its pod); others belong to the image store
+  std::string kind;  // "start" (object: pod), "remove", "restart", "checkpoint", "run" (object: container; of
+                     // an infra container: its pod); others belong to the image store
   std::string object;
   bool volumes = false;  // of "remove": with its anonymous volumes
   int pid = 0;
