@@ -1,5 +1,7 @@
 #include "cni/capabilities.h"
 
+#include <algorithm>
+
 #include "cni/json_text.h"
 
 namespace fermata::cni {
@@ -62,6 +64,17 @@ std::string capability_document(const Capabilities& capabilities) {
   put(json, "cgroupPath", capabilities.cgroup_path);
   if (!capabilities.annotations.empty()) json["io.kubernetes.cri.pod-annotations"] = capabilities.annotations;
   return to_text(json);
+}
+
+bool needs_ip_ranges(const NetworkConfiguration& network) {
+  return std::any_of(network.plugins.begin(), network.plugins.end(), [](const Plugin& plugin) {
+    const Json written = Json::parse(plugin.document, nullptr, /*allow_exceptions=*/false);
+    if (!plugin.capabilities.contains("ipRanges") || !written.is_object() || !written.contains("ipam"))
+      return false;
+    const Json& ipam = written["ipam"];
+    return ipam.is_object() && ipam.value("type", Json()) == "host-local" && !ipam.contains("subnet") &&
+           ipam.value("ranges", Json::array()).empty();
+  });
 }
 
 }  // namespace fermata::cni

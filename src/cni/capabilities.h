@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "cni/configuration.h"
+
 namespace fermata::cni {
 
 struct PortMapping {
@@ -47,5 +49,9 @@ struct Capabilities {
 
 // JSON object, by capability; "{}" when there is nothing to tell.
 std::string capability_document(const Capabilities& capabilities);
+
+// Whether a plugin of it has no address to give as long as it is told no ip_ranges: its host-local has none
+// of its own. Then ADD would fail, and DEL with it.
+bool needs_ip_ranges(const NetworkConfiguration& network);
 
 }  // namespace fermata::cni

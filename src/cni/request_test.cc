@@ -83,6 +83,21 @@ TEST(Request, EveryCapabilityHasItsForm) {
   EXPECT_EQ(capability_document({}), "{}");
 }
 
+TEST(Request, HostLocalWithoutRangesNeedsThoseOfTheNode) {
+  const auto needs = [](const std::string& capability, const std::string& ipam) {
+    return needs_ip_ranges(
+        network_of(R"({"type":"ptp","capabilities":{")" + capability + R"(":true},"ipam":)" + ipam + "}"));
+  };
+  EXPECT_TRUE(needs("ipRanges", R"({"type":"host-local"})"));
+  EXPECT_TRUE(needs("ipRanges", R"({"type":"host-local","ranges":[]})"));
+  EXPECT_FALSE(needs("ipRanges", R"({"type":"host-local","ranges":[[{"subnet":"10.1.0.0/24"}]]})"));
+  EXPECT_FALSE(needs("ipRanges", R"({"type":"host-local","subnet":"10.1.0.0/24"})"));
+  EXPECT_FALSE(needs("portMappings", R"({"type":"host-local"})"));
+  EXPECT_FALSE(needs("ipRanges", R"({"type":"dhcp"})"));
+  EXPECT_FALSE(needs("ipRanges", R"({"type":7,"ranges":"odd"})"));
+  EXPECT_FALSE(needs("ipRanges", R"("odd")"));
+}
+
 TEST(Request, WhatNoPluginCouldTakeIsRefused) {
   const Attachment good{.pod = "p-1.x", .network_namespace = "", .arguments = {{"K8S_POD_NAME", "x"}}};
   EXPECT_TRUE(validate(good));

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "cni/attachments.h"
+#include "cni/capabilities.h"
 #include "cni/configuration_directory.h"
 #include "cni/configuration_watcher.h"
 #include "state/database.h"
@@ -39,6 +40,8 @@ Networks::~Networks() {
 }
 
 Result<void> Networks::start() {
+  TRY(const auto engine, engines_.lease());
+  TRY(ranges_, engine->pod_ranges());
   wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake_) return fail(errno, "eventfd");
   try {
@@ -68,14 +71,52 @@ void Networks::set(CniSettings settings) {
   wake();
 }
 
+Result<void> Networks::check_ranges(const cni::NetworkConfiguration& network) const {
+  const std::scoped_lock lock(mutex_);
+  if (!ranges_.empty() || !cni::needs_ip_ranges(network)) return {};
+  return fail(
+      ErrorKind::unavailable,
+      "network '{}' ({}) takes the node's pod CIDR for its addresses, and no kubelet has told that yet",
+      network.name, network.file);
+}
+
 Result<std::optional<pod::CniRequest>> Networks::choose() const {
   const CniSettings settings = this->settings();
   TRY(const auto configuration, cni::load_configuration(settings.conf_dir));
   if (configuration.networks.empty()) return std::optional<pod::CniRequest>();
+  TRY(check_ranges(configuration.networks.front()));
   pod::CniRequest request;
   request.configuration_directory = settings.conf_dir;
   request.plugin_directories = settings.bin_dirs;
+  const std::scoped_lock lock(mutex_);
+  for (const kernel::IpNetwork& range : ranges_) request.ip_ranges.push_back(kernel::format_network(range));
   return std::optional(std::move(request));
+}
+
+std::string Networks::pod_cidr() const {
+  const std::scoped_lock lock(mutex_);
+  return network::format_pod_ranges(ranges_);
+}
+
+Result<void> Networks::set_pod_cidr(std::string_view cidr) {
+  auto ranges = network::parse_pod_ranges(cidr);
+  if (!ranges) return fail_with(std::move(ranges.error()), "pod_cidr");
+  const std::scoped_lock one_at_a_time(telling_);
+  const std::string told = network::format_pod_ranges(*ranges);
+  if (told == pod_cidr()) return {};
+  TRY(const auto engine, engines_.lease());
+  TRY(const auto kept, engine->set_pod_ranges(*ranges));
+  {
+    const std::scoped_lock lock(mutex_);
+    ranges_ = std::move(*ranges);
+    condition_.reset();
+  }
+  log_.info("the node has been given networks for its pods", {{"pod_cidr", told}});
+  // Plugins have addresses of their own, or take what they are told.
+  if (const auto chosen = choose(); chosen && !*chosen)
+    for (const std::string& what : kept)
+      log_.warning("the built-in network cannot take it", {{"reason", what}});
+  return {};
 }
 
 NetworkCondition Networks::ask() const {
@@ -83,6 +124,8 @@ NetworkCondition Networks::ask() const {
   const auto configuration = cni::load_configuration(settings.conf_dir);
   if (!configuration) return {false, kNotReady, configuration.error().message()};
   if (configuration->networks.empty()) return {};
+  if (const auto ranges = check_ranges(configuration->networks.front()); !ranges)
+    return {false, kNotReady, ranges.error().message()};
   auto store = open_store(engines_);
   if (!store) return {false, kNotReady, store.error().message()};
   cni::Plugins plugins(settings.bin_dirs);

@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/files.h"
 #include "cri/rpc_status.h"
 #include "pod/foreign.h"
 
@@ -12,7 +11,6 @@ namespace {
 constexpr const char* kRuntimeName = "fermata";
 constexpr const char* kKubeletApiVersion = "0.1.0";  // "the kubelet runtime API", which has had no other
 constexpr const char* kRuntimeApiVersion = "v1";
-constexpr std::size_t kMaxPodCidr = 4096;
 
 void add_condition(v1::RuntimeStatus& status, const char* type, bool ready, const std::string& reason,
                    const std::string& message) {
@@ -70,9 +68,7 @@ RuntimeStatus::RuntimeStatus(Engines& engines, const Settings& settings, Network
       settings_(settings),
       networks_(networks),
       version_(std::move(version)),
-      host_(probe_host(settings.root)),
-      // Nothing there: no kubelet has told it since the boot.
-      pod_cidr_(read_file(pod_cidr_path(), kMaxPodCidr).value_or("")) {
+      host_(probe_host(settings.root)) {
   // None of them gets a user namespace of ours to make a container in.
   for (const auto& [name, program] : settings.runtimes)
     handlers_[name] = {.recursive_read_only = host_.recursive_read_only &&
@@ -104,7 +100,7 @@ grpc::Status RuntimeStatus::Status(grpc::ServerContext&, const v1::StatusRequest
   auto& info = *response.mutable_info();
   info["config"] = dump(settings_json(settings_));
   info["version"] = dump(version_);
-  info["podCIDR"] = dump(pod_cidr());
+  info["podCIDR"] = dump(networks_.pod_cidr());
   if (engine) {
     RPC_TRY(const auto host, (*engine)->info());
     info["host"] = dump(host_json(host));
@@ -124,18 +120,9 @@ grpc::Status RuntimeStatus::UpdateRuntimeConfig(grpc::ServerContext&,
                                                 const v1::UpdateRuntimeConfigRequest& request,
                                                 v1::UpdateRuntimeConfigResponse&) {
   const std::string& cidr = request.runtime_config().network_config().pod_cidr();
-  if (cidr.size() > kMaxPodCidr) return {grpc::StatusCode::INVALID_ARGUMENT, "pod_cidr is too long"};
-  const std::scoped_lock lock(mutex_);
   // One without any says nothing about it.
-  if (cidr.empty() || cidr == pod_cidr_) return grpc::Status::OK;
-  RPC_TRY(write_file(pod_cidr_path(), cidr, 0644));
-  pod_cidr_ = cidr;
-  return grpc::Status::OK;
-}
-
-std::string RuntimeStatus::pod_cidr() const {
-  const std::scoped_lock lock(mutex_);
-  return pod_cidr_;
+  if (cidr.empty()) return grpc::Status::OK;
+  return to_status(networks_.set_pod_cidr(cidr));
 }
 
 }  // namespace fermata::cri

@@ -24,6 +24,7 @@ Result<void> choose_network(const Networks& networks, pod::ContainerConfig& conf
   config.net.kind = "cni";
   config.cni.configuration_directory = std::move(chosen->configuration_directory);
   config.cni.plugin_directories = std::move(chosen->plugin_directories);
+  config.cni.ip_ranges = std::move(chosen->ip_ranges);
   return {};
 }
 

@@ -24,6 +24,11 @@ bool is_free(const kernel::IpNetwork& pool, const std::vector<kernel::Route>& ro
 
 }  // namespace
 
+bool AddressPool::suits(const kernel::IpNetwork& network) {
+  return network.address.family == AF_INET ? network.prefix >= 8 && network.prefix <= 30
+                                           : network.address.family == AF_INET6 && network.prefix <= 96;
+}
+
 kernel::IpAddress AddressPool::nth(std::uint32_t number) const {
   kernel::IpAddress address = ipv4_.address;
   std::uint32_t value = 0;
@@ -54,6 +59,13 @@ std::optional<kernel::IpNetwork> choose_pool(const kernel::IpNetwork& wanted,
   });
   if (chosen == candidates.end()) return std::nullopt;
   return *chosen;
+}
+
+bool is_for_us(const kernel::IpNetwork& given, const std::vector<kernel::Route>& routes, int own_link) {
+  return std::none_of(routes.begin(), routes.end(), [&](const kernel::Route& route) {
+    return route.destination.prefix >= given.prefix && (own_link == 0 || route.link != own_link) &&
+           kernel::overlap(route.destination, given);
+  });
 }
 
 kernel::IpNetwork random_ula() {

@@ -14,8 +14,11 @@ namespace fermata::network {
 // The IPv4 pool and the IPv6 /64 beside it; the first address is the gateway's, the last is broadcast.
 class AddressPool {
  public:
-  // Prefixes /8 to /30; `ipv6` may have no family: none.
+  // Networks that suit; `ipv6` may have no family: none.
   AddressPool(kernel::IpNetwork ipv4, kernel::IpNetwork ipv6) : ipv4_(ipv4), ipv6_(ipv6) {}
+
+  // IPv4 from /8 to /30; IPv6 up to /96, because an IPv4 address has to fit.
+  static bool suits(const kernel::IpNetwork& network);
 
   kernel::IpAddress gateway() const { return nth(1); }
   // Of pods: numbers 2 to last().
@@ -39,6 +42,9 @@ kernel::MacAddress mac_of(const kernel::IpAddress& ipv4);
 // route covers; default routes do not count. nullopt: all are taken.
 std::optional<kernel::IpNetwork> choose_pool(const kernel::IpNetwork& wanted,
                                              const std::vector<kernel::Route>& routes, int own_link);
+// Whether nothing of a network that was given to this host is routed by another link. A wider route is none:
+// it may be how the others find this host.
+bool is_for_us(const kernel::IpNetwork& given, const std::vector<kernel::Route>& routes, int own_link);
 // fd and 40 random bits, subnet 0: RFC 4193.
 kernel::IpNetwork random_ula();
 

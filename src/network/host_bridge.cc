@@ -1,6 +1,7 @@
 // Settings in the database: `ipv4_pool` and `ipv6_pool` ("-": the host has no IPv6) hold while the bridge
 // stands, so that a start after a reboot may choose again; `ula` is for ever; `bridge` is the ifindex of a
 // bridge that is finished, and is set to "0" before the first act, so that an unfinished one is seen.
+// What a cluster has given this node for its pods (pod_ranges.h) comes before the engine's own choice.
 #include "network/host_bridge.h"
 
 #include <dirent.h>
@@ -12,6 +13,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "network/pod_ranges.h"
 #include "network/records.h"
 
 namespace fermata::network {
@@ -82,13 +84,33 @@ Result<void> apply_bridge_sysctls(const std::string& bridge, bool ipv6) {
 
 Result<kernel::IpNetwork> parse_pool(const std::string& text) {
   const auto pool = kernel::parse_network(text);
-  if (!pool || pool->address.family != AF_INET || pool->prefix < 8 || pool->prefix > 30)
+  if (!pool || pool->address.family != AF_INET || !AddressPool::suits(*pool))
     return fail(ErrorKind::invalid_argument,
                 "invalid IPv4 address pool '{}': give a network such as 10.88.0.0/16, from /8 to /30", text);
   return *pool;
 }
 
+// What the node was given of this family, if it suits.
+Result<std::optional<kernel::IpNetwork>> given_network(state::Database& database, int family) {
+  TRY(const PodRanges ranges, recorded_pod_ranges(database));
+  for (const kernel::IpNetwork& range : ranges)
+    if (range.address.family == family && AddressPool::suits(range)) return std::optional(range);
+  return std::optional<kernel::IpNetwork>();
+}
+
+// A pool once chosen stays while pods have addresses of it, even if the bridge was taken away by hand.
+Result<std::optional<kernel::IpNetwork>> network_in_use(state::Database& database, const char* key) {
+  TRY(const bool in_use, any_lease(database));
+  if (!in_use) return std::optional<kernel::IpNetwork>();
+  TRY(const std::string stored, setting(database, key));
+  return kernel::parse_network(stored);
+}
+
 Result<kernel::IpNetwork> ipv6_network(state::Database& database, const Options& options) {
+  TRY(const auto in_use, network_in_use(database, "ipv6_pool"));
+  if (in_use) return *in_use;
+  TRY(const auto given, given_network(database, AF_INET6));
+  if (given) return *given;
   std::string text = options.ipv6_pool;
   if (text.empty()) {
     TRY(text, setting(database, "ula"));
@@ -98,23 +120,28 @@ Result<kernel::IpNetwork> ipv6_network(state::Database& database, const Options&
     TRY(set_setting(database, "ula", text));
   }
   const auto pool = kernel::parse_network(text);
-  if (!pool || pool->address.family != AF_INET6 || pool->prefix > 96)
+  if (!pool || pool->address.family != AF_INET6 || !AddressPool::suits(*pool))
     return fail(ErrorKind::invalid_argument,
                 "invalid IPv6 address pool '{}': give a network such as fd00:1:2:3::/64, at most /96", text);
   return *pool;
 }
 
-// A pool once chosen stays while pods have addresses of it, even if the bridge was taken away by hand.
 Result<kernel::IpNetwork> ipv4_network(state::Database& database, const Options& options,
-                                       const std::vector<kernel::Route>& routes, int own_link) {
+                                       const std::vector<kernel::Route>& routes, int own_link,
+                                       std::vector<std::string>& warnings) {
   TRY(const kernel::IpNetwork wanted, parse_pool(options.ipv4_pool));
-  TRY(const bool in_use, any_lease(database));
-  TRY(const std::string stored, setting(database, "ipv4_pool"));
-  if (const auto pool = kernel::parse_network(stored); pool && in_use) return *pool;
+  TRY(const auto in_use, network_in_use(database, "ipv4_pool"));
+  if (in_use) return *in_use;
+  TRY(const auto given, given_network(database, AF_INET));
+  if (given && is_for_us(*given, routes, own_link)) return *given;
   const auto chosen = choose_pool(wanted, routes, own_link);
   if (!chosen)
     return fail(ErrorKind::conflict,
                 "no address pool is free: every private network is routed elsewhere already");
+  if (given)
+    warnings.push_back(
+        fmt::format("{}, which this node was given for its pods, is routed elsewhere: the pod network is {}",
+                    kernel::format_network(*given), kernel::format_network(*chosen)));
   return *chosen;
 }
 
@@ -145,14 +172,15 @@ std::vector<std::string> ipv6_warnings(bool ipv6) {
 Result<HostBridge> make_bridge(kernel::NetlinkSocket& route, state::Database& database,
                                const Options& options) {
   TRY(const std::vector<kernel::Route> routes, kernel::list_routes(route));
+  std::vector<std::string> warnings;
   TRY(const kernel::IpNetwork ipv4,
-      ipv4_network(database, options, routes, route.link_index(options.bridge)));
+      ipv4_network(database, options, routes, route.link_index(options.bridge), warnings));
   kernel::IpNetwork ipv6;
   if (ipv6_trouble().empty()) {
     TRY(ipv6, ipv6_network(database, options));
   }
-  HostBridge bridge{
-      .pool = AddressPool(ipv4, ipv6), .fresh = true, .warnings = ipv6_warnings(ipv6.prefix != 0)};
+  for (std::string& warning : ipv6_warnings(ipv6.prefix != 0)) warnings.push_back(std::move(warning));
+  HostBridge bridge{.pool = AddressPool(ipv4, ipv6), .fresh = true, .warnings = std::move(warnings)};
   TRY(set_setting(database, "bridge", "0"));
   TRY(set_setting(database, "ipv4_pool", kernel::format_network(ipv4)));
   TRY(set_setting(database, "ipv6_pool", bridge.pool.has_ipv6() ? kernel::format_network(ipv6) : kNoIpv6));

@@ -196,6 +196,36 @@ Result<void> Network::Impl::take_down() {
   return remove_bridge(sockets.route, *database, options);
 }
 
+Result<std::vector<std::string>> Network::Impl::kept_pools(const PodRanges& ranges) {
+  std::vector<std::string> missed;
+  for (const kernel::IpNetwork& range : ranges) {
+    TRY(const std::string pool,
+        setting(*database, range.address.family == AF_INET ? "ipv4_pool" : "ipv6_pool"));
+    const std::string wanted = kernel::format_network(range);
+    // On a host without IPv6 there is no such pool, which pods are told of themselves.
+    if (AddressPool::suits(range) && kernel::parse_network(pool) && pool != wanted)
+      missed.push_back(
+          fmt::format("{}: the pod network is {} as long as a pod has an address of it", wanted, pool));
+  }
+  return missed;
+}
+
+Result<std::vector<std::string>> Network::set_pod_ranges(const PodRanges& ranges) {
+  TRY(const UniqueFd guard, lock(impl_->options.run_directory));
+  TRY(record_pod_ranges(*impl_->database, ranges));
+  TRY(impl_->take_down());
+  std::vector<std::string> kept;
+  TRY(const bool used, any_lease(*impl_->database));
+  if (used) {
+    TRY(kept, impl_->kept_pools(ranges));
+  }
+  for (const kernel::IpNetwork& range : ranges)
+    if (std::string why = unsuited(range); !why.empty()) kept.push_back(std::move(why));
+  return kept;
+}
+
+Result<PodRanges> Network::pod_ranges() { return recorded_pod_ranges(*impl_->database); }
+
 Result<std::optional<std::int64_t>> Network::idle_since() { return impl_->idle_since(); }
 
 Result<void> Network::take_down() {

@@ -16,6 +16,7 @@
 #include "base/core/unique_fd.h"
 #include "base/error.h"
 #include "monitor/protocol.h"
+#include "network/pod_ranges.h"
 #include "state/database.h"
 
 namespace fermata::network {
@@ -80,6 +81,10 @@ class Network {
   // Ends lease and ports. The veth dies with its namespace. Absent is success. Bridge and table stay for the
   // next pod, see take_down().
   Result<void> release(const std::string& pod);
+  // From now on pods get addresses of these; the bridge is made anew as soon as no pod has an address of it.
+  // Answers what stays as it is, and why, for people.
+  Result<std::vector<std::string>> set_pod_ranges(const PodRanges& ranges);
+  Result<PodRanges> pod_ranges();
   // Since when bridge and table stand though no pod has a lease, in ns of CLOCK_REALTIME; nullopt: they do
   // not.
   Result<std::optional<std::int64_t>> idle_since();

@@ -32,6 +32,8 @@ struct Network::Impl {
   Result<void> note_generation(Sockets& sockets);
   Result<void> unpublish(const std::string& pod, Sockets& sockets);
   Result<void> release(const std::string& pod, Sockets& sockets);
+  // Those of the ranges that the bridge does not have, although they suit.
+  Result<std::vector<std::string>> kept_pools(const PodRanges& ranges);
   Result<std::optional<std::int64_t>> idle_since();
   // The lock is held.
   Result<void> take_down();

@@ -40,6 +40,20 @@ TEST(AddressPool, AvoidsWhatIsRouted) {
   EXPECT_TRUE(choose_pool(wanted, {{wanted, 7}}, 7));  // our own bridge's
 }
 
+TEST(AddressPool, TakesWhatItWasGivenBesideWiderRoutes) {
+  const auto is_ours = [](const char* routed) {
+    return is_for_us(*kernel::parse_network("10.244.3.0/24"), {{*kernel::parse_network(routed), 3}}, 7);
+  };
+  EXPECT_TRUE(is_ours("0.0.0.0/0"));
+  EXPECT_TRUE(is_ours("10.244.0.0/16")) << "how the others find the cluster";
+  EXPECT_TRUE(is_ours("10.244.4.0/24"));
+  EXPECT_FALSE(is_ours("10.244.3.0/24"));
+  EXPECT_FALSE(is_ours("10.244.3.128/25"));
+  EXPECT_TRUE(
+      is_for_us(*kernel::parse_network("10.244.3.0/24"), {{*kernel::parse_network("10.244.3.0/24"), 7}}, 7))
+      << "our own bridge's";
+}
+
 TEST(Ruleset, ElementsSayWhereAPortGoes) {
   const kernel::IpAddress pod = *kernel::parse_ip("10.88.0.5");
   const auto plan = [&](PortMapping mapping) { return plan_elements({{std::move(mapping), pod}}, pool()); };

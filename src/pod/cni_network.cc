@@ -37,6 +37,8 @@ cni::Capabilities capabilities_of(const PodRow& pod, const ContainerConfig& foun
   if (!pod.config.dns.empty() || !pod.config.dns_search.empty() || !pod.config.dns_options.empty())
     capabilities.dns = cni::DnsArguments{
         .servers = pod.config.dns, .searches = pod.config.dns_search, .options = pod.config.dns_options};
+  for (const std::string& range : request.ip_ranges)
+    capabilities.ip_ranges.push_back({{.subnet = range, .range_start = {}, .range_end = {}, .gateway = {}}});
   capabilities.cgroup_path = "/" + cgroup;
   capabilities.annotations = founder.annotations;
   return capabilities;

@@ -214,6 +214,14 @@ Result<ContainerStats> Engine::group_stats(const std::string& cgroup, int networ
                                            kernel::StatsDepth depth) {
   return impl_->group_stats(cgroup, network_pid, depth);
 }
+Result<std::vector<std::string>> Engine::set_pod_ranges(const network::PodRanges& ranges) {
+  TRY(auto* network, impl_->network());
+  return network->set_pod_ranges(ranges);
+}
+Result<network::PodRanges> Engine::pod_ranges() {
+  TRY(auto* network, impl_->network());
+  return network->pod_ranges();
+}
 Result<void> Engine::reopen_log(const std::string& container) { return impl_->reopen_log(container); }
 Result<void> Engine::handle_event(const std::string& pod) { return impl_->handle_event(pod); }
 

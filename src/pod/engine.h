@@ -197,6 +197,11 @@ class Engine {
   // Of a control group by its path, as inspections tell it, and of the network that this process is in (0: of
   // none).
   Result<ContainerStats> group_stats(const std::string& cgroup, int network_pid, kernel::StatsDepth depth);
+  // The networks that a cluster gave this node for its pods: the built-in network has its addresses of them
+  // from the next time on that it is made, and CniRequest::ip_ranges may name them. Answers what of it stays
+  // as it is, and why, for people.
+  Result<std::vector<std::string>> set_pod_ranges(const network::PodRanges& ranges);
+  Result<network::PodRanges> pod_ranges();
   // Its log file is opened anew by its name: whoever rotates it has moved it away. ErrorKind::conflict: it
   // does not run.
   Result<void> reopen_log(const std::string& container);

@@ -24,6 +24,7 @@ struct NamespaceMode {
 
 struct VolumeMount {
   enum class Kind { bind, volume, tmpfs, image };
+  enum class Relabel { none, shared, exclusive };
   Kind kind = Kind::bind;
   std::string source;  // host path, volume name ("": an anonymous one), or an image as Images::find takes it
   std::string destination;  // absolute, in the container
@@ -37,6 +38,9 @@ struct VolumeMount {
   bool recursive_readonly = true;   // with readonly: all that is mounted below, too; mount_setattr(2)
   std::vector<oci::IdMapping> uid_mappings, gid_mappings;  // of bind: an idmapped mount
   bool idmap = false;  // of bind: one with the mappings of the pod's user namespace; volumes always are
+  // Of bind and volume, where SELinux is on: the files get the label of the container's, or one that all
+  // containers may use.
+  Relabel relabel = Relabel::none;
 };
 
 // The user namespace of a pod. Every id of an image must be mapped; user_namespaces(7).
@@ -71,6 +75,7 @@ struct CniRequest {
   std::vector<std::string> plugin_directories;
   std::vector<std::pair<std::string, std::string>> arguments;  // CNI_ARGS
   std::uint64_t ingress_rate = 0, egress_rate = 0;             // bits a second; 0: no limit
+  std::vector<std::string> ip_ranges;                          // "10.244.3.0/24": one address of each
 };
 
 // Everything `fermata create` can ask.

@@ -61,6 +61,7 @@ void fields(F& f, VolumeMount& v) {
   f("uid_mappings", v.uid_mappings);
   f("gid_mappings", v.gid_mappings);
   f("idmap", v.idmap);
+  f("relabel", v.relabel);
 }
 template <class F>
 void fields(F& f, Resources& v) {
@@ -98,6 +99,7 @@ void fields(F& f, CniRequest& v) {
   f("arguments", v.arguments);
   f("ingress_rate", v.ingress_rate);
   f("egress_rate", v.egress_rate);
+  f("ip_ranges", v.ip_ranges);
 }
 template <class F>
 void fields(F& f, cdi::DeviceNode& v) {

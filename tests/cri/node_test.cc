@@ -1,4 +1,6 @@
 // What a node is asked about itself: version, readiness, the cgroup driver, features.
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "cri/fixture.h"
@@ -11,6 +13,23 @@ using testing::Not;
 
 class Node : public CriTest {
  protected:
+  // The built-in network again.
+  void TearDown() override {
+    e2e::run_program({"rm", "-f", configuration()});
+    CriTest::TearDown();
+  }
+  static std::string configuration() { return scratch("d/cni/10-ranges.conflist"); }
+  static Reply<v1::UpdateRuntimeConfigResponse> tell_pod_cidr(const std::string& cidr) {
+    v1::UpdateRuntimeConfigRequest request;
+    request.mutable_runtime_config()->mutable_network_config()->set_pod_cidr(cidr);
+    return client().call(&Runtime::UpdateRuntimeConfig, request);
+  }
+  static std::vector<std::string> addresses(const std::string& pod) {
+    const v1::PodSandboxNetworkStatus network = pod_status(pod).network();
+    std::vector<std::string> all{network.ip()};
+    for (const v1::PodIP& more : network.additional_ips()) all.push_back(more.ip());
+    return all;
+  }
   static Reply<v1::StatusResponse> node_status(bool verbose = false) {
     v1::StatusRequest request;
     request.set_verbose(verbose);
@@ -63,10 +82,58 @@ TEST_F(Node, NamesItsCgroupDriver) {
 }
 
 TEST_F(Node, TakesThePodNetworkOfAKubelet) {
-  v1::UpdateRuntimeConfigRequest request;
-  request.mutable_runtime_config()->mutable_network_config()->set_pod_cidr("10.215.0.0/24");
-  EXPECT_OK(client().call(&Runtime::UpdateRuntimeConfig, request));
+  EXPECT_OK(tell_pod_cidr("10.215.0.0/24"));
   EXPECT_OK(client().call(&Runtime::UpdateRuntimeConfig, v1::UpdateRuntimeConfigRequest()));
+}
+
+TEST_F(Node, RefusesAPodNetworkThatIsNone) {
+  if (is_containerd()) GTEST_SKIP() << "it looks at them only with a template";
+  EXPECT_OK(tell_pod_cidr("10.215.0.0/24"));
+  for (const char* bad : {"10.215.0.0", "10.215.0.0/24,pods", "10.215.0.0/24,10.216.0.0/24"}) {
+    const auto reply = tell_pod_cidr(bad);
+    EXPECT_EQ(grpc::INVALID_ARGUMENT, reply.code()) << bad;
+    const std::string last = std::string(bad).substr(std::string(bad).rfind(',') + 1);
+    EXPECT_THAT(reply.error(), testing::HasSubstr("'" + last + "'"));
+  }
+  const auto status = node_status(true);
+  ASSERT_OK(status);
+  EXPECT_EQ("\"10.215.0.0/24\"", status->info().at("podCIDR"));
+}
+
+TEST_F(Node, GivesPodsAddressesOfItsPodNetwork) {
+  if (is_containerd()) GTEST_SKIP() << "its plugins have their own";
+  const auto of_the_node =
+      testing::ElementsAre(testing::StartsWith("10.215.1."), testing::StartsWith("fd00:215:1::"));
+  EXPECT_OK(tell_pod_cidr("10.215.1.0/24,fd00:215:1::/64"));
+  const std::string first = run_pod();
+  EXPECT_THAT(addresses(first), of_the_node);
+  daemon().kill();
+  daemon().start();
+  EXPECT_THAT(addresses(first), of_the_node);
+  remove_pod(first);
+  EXPECT_THAT(addresses(run_pod()), of_the_node);
+}
+
+// A list without addresses of its own, whose plugin asks for those of the node.
+TEST_F(Node, GivesPluginsItsPodNetwork) {
+  if (is_containerd()) GTEST_SKIP() << "it has no ipRanges";
+  if (::access("/usr/lib/cni/ptp", X_OK) != 0) GTEST_SKIP() << "needs containernetworking-plugins";
+  const auto of_the_node =
+      testing::ElementsAre(testing::StartsWith("10.215.2."), testing::StartsWith("fd00:215:2::"));
+  EXPECT_OK(tell_pod_cidr("10.215.2.0/24,fd00:215:2::/64"));
+  e2e::spill(configuration(),
+             R"({"cniVersion": "1.0.0", "name": "ranges", "plugins": [
+                  {"type": "ptp", "capabilities": {"ipRanges": true},
+                   "ipam": {"type": "host-local", "dataDir": ")" +
+                 scratch("d/addresses") + R"("}}]})");
+  const std::string first = run_pod();
+  EXPECT_THAT(addresses(first), of_the_node);
+  EXPECT_OK(tell_pod_cidr("10.215.3.0/24"));
+  daemon().kill();
+  daemon().start();
+  const std::string second = run_pod(pod_config("second"));
+  EXPECT_THAT(addresses(second), testing::ElementsAre(testing::StartsWith("10.215.3.")));
+  EXPECT_THAT(addresses(first), of_the_node) << "as it was attached";
 }
 
 }  // namespace

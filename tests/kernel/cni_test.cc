@@ -211,6 +211,28 @@ TEST_F(CniTest, PtpAndOlderVersions) {
   }
 }
 
+// Without ranges in the file: host-local has those of the node, which a kubelet has told.
+TEST_F(CniTest, AddressesAreOfTheRangesGiven) {
+  const std::string text =
+      R"({"cniVersion":"1.0.0","name":"test-net","plugins":[{"type":"ptp","capabilities":{"ipRanges":true},)"
+      R"("ipam":{"type":"host-local","dataDir":")" +
+      directory_ + R"(/ipam"}}]})";
+  const auto configured = parse_network_list(text);
+  ASSERT_TRUE(configured) << configured.error().message();
+  const Pod pod = make_pod("pod-1");
+  EXPECT_TRUE(needs_ip_ranges(*configured));
+  const AddResult result =
+      add(*configured,
+          attachment(pod, {.ip_ranges = {{{.subnet = "10.213.7.0/24"}}, {{.subnet = "fd00:213::/64"}}}}));
+  ASSERT_EQ(result.pod_ips().size(), 2u);
+  EXPECT_EQ(kernel::format_ip(result.pod_ips()[0].address), "10.213.7.2");
+  EXPECT_EQ(kernel::format_ip(result.pod_ips()[1].address), "fd00:213::2");
+  EXPECT_EQ(leases().size(), 2u);
+  // DEL knows them as well, whatever the node has now.
+  del(pod.id);
+  expect_nothing_left();
+}
+
 TEST_F(CniTest, BandwidthIsShaped) {
   // A bandwidth limit for the way in needs an ifb device.
   if (const std::string said =

@@ -123,6 +123,11 @@ class NetworkTest : public testing::Test {
     auto released = network_->release(pod);
     EXPECT_TRUE(released) << released.error().message();
   }
+  std::vector<std::string> set_ranges(const std::string& text) {
+    auto kept = network_->set_pod_ranges(parse_pod_ranges(text).value());
+    if (!kept) ADD_FAILURE() << kept.error().message();
+    return kept.value_or(std::vector<std::string>{});
+  }
   void take_down() {
     auto taken = network_->take_down();
     EXPECT_TRUE(taken) << taken.error().message();
@@ -526,6 +531,52 @@ TEST_F(NetworkTest, PoolThatIsRoutedElsewhereIsAvoided) {
   const UniqueFd outside = add_outside("10.88.7.1", "10.88.7.2", 24);
   const UniqueFd pod = new_namespace();
   EXPECT_EQ(attach("p", pod, {}).ipv4, "10.89.0.2");
+}
+
+TEST_F(NetworkTest, RangesThatTheNodeWasGivenAreTaken) {
+  UniqueFd before = new_namespace();
+  (void)attach("before", before, {});
+  // Not before the last pod of the former network is gone.
+  EXPECT_EQ(set_ranges("10.244.3.0/24,fd00:10:244:3::/64").size(), 2u);
+  const UniqueFd pod = new_namespace();
+  EXPECT_EQ(attach("p", pod, {}).ipv4, "10.88.0.3");
+  release("before");
+  release("p");
+  EXPECT_TRUE(set_ranges("10.244.3.0/24,fd00:10:244:3::/64").empty());
+  EXPECT_FALSE(table_stands("fmtest0"));
+  const UniqueFd next = new_namespace(), last = new_namespace();
+  const Attachment given = attach("next", next, reserve("next", {{"", 8080, 80}}));
+  EXPECT_TRUE(given.ipv4.starts_with("10.244.3.")) << given.ipv4;
+  EXPECT_EQ(given.ipv4_prefix, 24);
+  EXPECT_EQ(given.ipv4_gateway, "10.244.3.1");
+  EXPECT_TRUE(given.ipv6.starts_with("fd00:10:244:3::")) << given.ipv6;
+  EXPECT_EQ(given.ipv6_gateway, "fd00:10:244:3::af4:301");
+  EXPECT_TRUE(given.warnings.empty()) << given.warnings[0];
+  (void)attach("last", last, {});
+  const UniqueFd server = listen_in(next.get(), "0.0.0.0", 80, SOCK_STREAM);
+  EXPECT_TRUE(tcp_reaches(last.get(), given.ipv4, 80, server));
+  EXPECT_TRUE(tcp_reaches(-1, "127.0.0.1", 8080, server));
+  // Another engine on the store knows as well.
+  open();
+  EXPECT_EQ(format_pod_ranges(*network_->pod_ranges()), "10.244.3.0/24,fd00:10:244:3::/64");
+}
+
+TEST_F(NetworkTest, GivenRangeThatIsRoutedElsewhereIsToldOf) {
+  const UniqueFd outside = add_outside("10.244.3.1", "10.244.3.2", 24);
+  EXPECT_TRUE(set_ranges("10.244.3.0/24").empty());
+  const UniqueFd pod = new_namespace();
+  const Attachment given = attach("p", pod, {});
+  EXPECT_EQ(given.ipv4, "10.88.0.2");
+  ASSERT_EQ(given.warnings.size(), 1u);
+  EXPECT_NE(given.warnings[0].find("10.244.3.0/24, which this node was given"), std::string::npos);
+}
+
+TEST_F(NetworkTest, GivenRangeThatDoesNotSuitIsToldOf) {
+  const auto told = set_ranges("10.244.3.4/32,fd00:10:244:3::/112");
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_NE(told[0].find("10.244.3.4/32: the built-in network takes"), std::string::npos) << told[0];
+  const UniqueFd pod = new_namespace();
+  EXPECT_EQ(attach("p", pod, {}).ipv4, "10.88.0.2");
 }
 
 TEST_F(NetworkTest, HostWithoutIpv6GivesIpv4AndAWarning) {
