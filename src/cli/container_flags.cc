@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -14,6 +15,7 @@
 #include "cli/runtime_flag.h"
 #include "cli/user_flags.h"
 #include "network/network.h"
+#include "pod/selinux.h"
 
 namespace fermata::cli {
 namespace {
@@ -317,6 +319,8 @@ class ConfigReader {
     config_.cap_add = flags_.list("cap-add");
     config_.cap_drop = flags_.list("cap-drop");
     for (const std::string& text : flags_.list("security-opt")) TRY(security_option(text));
+    config_.selinux_label =
+        pod::process_label(selinux_["user"], selinux_["role"], selinux_["type"], selinux_["level"]);
     for (const std::string& text : flags_.list("device")) TRY(device(text));
     for (const std::string& text : flags_.list("sysctl")) {
       const auto pair = split_once(text, '=');
@@ -353,10 +357,26 @@ class ConfigReader {
       config_.security_opt.push_back("seccomp=" + *profile);
       return {};
     }
+    if (key == "label") return selinux_option(text, value);
     // Turning off what is not on needs no act.
-    if ((key == "apparmor" && value == "unconfined") || (key == "label" && value == "disable")) return {};
+    if (key == "apparmor" && value == "unconfined") return {};
     return bad("security-opt", text,
-               "known are no-new-privileges, seccomp=unconfined and seccomp=PROFILE.json");
+               "known are no-new-privileges, seccomp=unconfined, seccomp=PROFILE.json, label=disable and "
+               "label=user|role|type|level:VALUE");
+  }
+
+  Result<void> selinux_option(const std::string& text, const std::string& value) {
+    const auto part = split_once(value, ':');
+    const std::string key(part ? part->first : value);
+    if (key == "disable" && !part) {
+      selinux_.clear();
+      return {};
+    }
+    if (!part || part->second.empty() || (key != "user" && key != "role" && key != "type" && key != "level"))
+      return bad("security-opt", text,
+                 "a label is disable, or one of user, role, type and level with a value");
+    selinux_[key] = part->second;
+    return {};
   }
 
   Result<void> device(const std::string& text) {
@@ -415,6 +435,7 @@ class ConfigReader {
   std::span<const FlagSpec> specs_;
   const Client& client_;
   pod::ContainerConfig config_;
+  std::map<std::string, std::string> selinux_;  // parts of a label, by name
 };
 
 }  // namespace

@@ -117,6 +117,24 @@ TEST(ContainerFlags, Others) {
   EXPECT_NE(error({"-w", "rel"}).find("needs to be an absolute path"), std::string::npos);
 }
 
+TEST(ContainerFlags, SelinuxLabels) {
+  const auto label = [](const std::vector<std::string>& options) {
+    std::vector<std::string> arguments;
+    for (const std::string& option : options) {
+      arguments.emplace_back("--security-opt");
+      arguments.push_back("label=" + option);
+    }
+    const auto result = config(arguments);
+    return result ? result->selinux_label : result.error().message();
+  };
+  EXPECT_EQ(label({}), "");
+  EXPECT_EQ(label({"level:s0:c1,c2"}), "system_u:system_r:container_t:s0:c1,c2");
+  EXPECT_EQ(label({"user:u", "role:r", "type:t", "level:s1"}), "u:r:t:s1");
+  EXPECT_EQ(label({"type:t", "disable"}), "");
+  EXPECT_NE(label({"type"}).find("a label is disable, or one of"), std::string::npos);
+  EXPECT_NE(label({"kind:t"}).find("a label is disable, or one of"), std::string::npos);
+}
+
 TEST(MountFlags, Volumes) {
   auto mount = parse_volume("./conf/../a:/etc/a:ro,rslave", "/srv").value();
   EXPECT_EQ(mount.kind, pod::VolumeMount::Kind::bind);
@@ -124,6 +142,9 @@ TEST(MountFlags, Volumes) {
   EXPECT_TRUE(mount.readonly && mount.create_source);
   EXPECT_EQ(mount.propagation, "rslave");
   EXPECT_EQ(mount.mode, "ro,rslave");
+  EXPECT_EQ(mount.relabel, pod::VolumeMount::Relabel::none);
+  EXPECT_EQ(parse_volume("/a:/a:ro,z", "/").value().relabel, pod::VolumeMount::Relabel::shared);
+  EXPECT_EQ(parse_volume("/a:/a:Z", "/").value().relabel, pod::VolumeMount::Relabel::exclusive);
   mount = parse_volume("data:/var/data:nocopy", "/").value();
   EXPECT_EQ(mount.kind, pod::VolumeMount::Kind::volume);
   EXPECT_TRUE(mount.no_copy && !mount.create_source);

@@ -80,9 +80,10 @@ Result<void> volume_option(VolumeMount& mount, std::string_view option) {
     mount.idmap = true;  // podman's
   else if (is_propagation(option))
     mount.propagation = option;
-  // Labels are SELinux's, consistency is Docker Desktop's: nothing to do on this kernel.
-  else if (option != "rw" && option != "z" && option != "Z" && option != "consistent" && option != "cached" &&
-           option != "delegated")
+  else if (option == "z" || option == "Z")
+    mount.relabel = option == "z" ? VolumeMount::Relabel::shared : VolumeMount::Relabel::exclusive;
+  // Consistency is Docker Desktop's: nothing to do on this kernel.
+  else if (option != "rw" && option != "consistent" && option != "cached" && option != "delegated")
     return invalid(fmt::format("invalid mode: {}", option));
   return {};
 }

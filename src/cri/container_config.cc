@@ -145,7 +145,10 @@ Result<pod::VolumeMount> plan_mount(const v1::Mount& asked) {
       .propagation = std::move(propagation),
       .recursive_readonly = asked.recursive_read_only(),
       .uid_mappings = ids_of(asked.uidmappings()),
-      .gid_mappings = ids_of(asked.gidmappings())};
+      .gid_mappings = ids_of(asked.gidmappings()),
+      // The level is the pod's, and its containers share it.
+      .relabel =
+          asked.selinux_relabel() ? pod::VolumeMount::Relabel::exclusive : pod::VolumeMount::Relabel::none};
 }
 
 Result<std::string> plan_device(const v1::Device& asked) {

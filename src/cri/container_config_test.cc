@@ -157,6 +157,9 @@ TEST_F(ContainerConfigTest, Mounts) {
   EXPECT_EQ(refusal(), ErrorKind::invalid_argument);
   mount->set_propagation(v1::PROPAGATION_PRIVATE);
   EXPECT_TRUE(plan()->mounts[0].recursive_readonly);
+  EXPECT_EQ(plan()->mounts[0].relabel, pod::VolumeMount::Relabel::none);
+  mount->set_selinux_relabel(true);
+  EXPECT_EQ(plan()->mounts[0].relabel, pod::VolumeMount::Relabel::exclusive);
 }
 
 TEST_F(ContainerConfigTest, ImagesAreMountedReadOnly) {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/files.h"
+#include "pod/selinux.h"
 
 namespace fermata::cri {
 namespace {
@@ -107,14 +108,7 @@ Result<std::vector<std::string>> security_options(const SecurityProfiles& profil
 }
 
 std::string selinux_label(const v1::SELinuxOption& options) {
-  const auto either = [](const std::string& given, const char* otherwise) {
-    return given.empty() ? otherwise : given.c_str();
-  };
-  if (options.user().empty() && options.role().empty() && options.type().empty() && options.level().empty())
-    return {};
-  // What policies for containers call theirs (container_selinux(8)).
-  return fmt::format("{}:{}:{}:{}", either(options.user(), "system_u"), either(options.role(), "system_r"),
-                     either(options.type(), "container_t"), either(options.level(), "s0"));
+  return pod::process_label(options.user(), options.role(), options.type(), options.level());
 }
 
 Result<std::string> read_profile(const std::string& path) { return read_file(path, 1u << 20); }

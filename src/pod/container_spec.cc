@@ -202,6 +202,8 @@ Result<oci::RuntimeSpec> make_spec(const SpecInput& input) {
   TRY(const Security security, parse_security(config.security_opt));
   spec.process.no_new_privileges = security.no_new_privileges;
   spec.process.apparmor_profile = security.apparmor_profile;
+  spec.process.selinux_label = input.labels.process;
+  spec.mount_label = input.labels.files;
   spec.process.oom_score_adj = config.oom_score_adj;
   spec.root_readonly = config.readonly_root;
   // The founder's net.* were set with the network (sandbox.cc); who joins one must not change it.

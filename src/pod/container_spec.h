@@ -11,6 +11,7 @@
 #include "oci/image_config.h"
 #include "oci/runtime_spec.h"
 #include "pod/rows.h"
+#include "pod/selinux.h"
 
 namespace fermata::pod {
 
@@ -53,6 +54,7 @@ struct SpecInput {
   std::vector<std::string> env;      // whole, of process_env()
   std::vector<oci::Device> devices;  // beyond the default ones
   std::uint32_t rows = 0, columns = 0;
+  SelinuxLabels labels = {};
 };
 // Without root, namespaces, and the mounts that are descriptors.
 Result<oci::RuntimeSpec> make_spec(const SpecInput& input);

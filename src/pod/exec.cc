@@ -17,6 +17,7 @@
 #include "pod/foreign_spec.h"
 #include "pod/launcher.h"
 #include "pod/sandbox.h"
+#include "pod/selinux.h"
 #include "pod/sharing.h"
 #include "runtime/defaults.h"
 #include "runtime/exec_target.h"
@@ -63,6 +64,8 @@ Result<oci::Process> exec_process(const ContainerRow& container, const ExecConfi
     process.rlimits.push_back({rlimit_type(ulimit.name), ulimit.soft, ulimit.hard});
   TRY(const Security security, parse_security(container.config.security_opt));
   process.no_new_privileges = security.no_new_privileges;
+  process.apparmor_profile = security.apparmor_profile;
+  process.selinux_label = selinux_labels(container.config.selinux_label).process;
   process.oom_score_adj = container.config.oom_score_adj;
   return process;
 }

@@ -244,12 +244,15 @@ Result<void> Launcher::add_namespaces(oci::RuntimeSpec& spec, PodNamespaces held
 
 Result<void> Launcher::add_mounts(oci::RuntimeSpec& spec) {
   const Resolved& resolved = container_.runtime.resolved;
+  const SelinuxLabels labels = selinux_labels(container_.config.selinux_label);
   TRY(auto prepared,
       prepare_mounts(
           {.root = engine_.options().root,
            .open_image = [this] { return open_image_root(); },
            .clone_image = [this](const auto& mount) { return engine_.clone_image(mount, user_namespace_); },
-           .user_namespace = user_namespace_},
+           .user_namespace = user_namespace_,
+           .labels = labels,
+           .again = container_.runtime.started != 0},
           resolved.mounts));
   container_.runtime.mounts = std::move(prepared.applied);
   for (UniqueFd& tree : prepared.trees) kept_.push_back(std::move(tree));
@@ -259,6 +262,7 @@ Result<void> Launcher::add_mounts(oci::RuntimeSpec& spec) {
       const std::string destination = fmt::format("/etc/{}", name);
       if (user_mounts(destination)) continue;
       const std::string source = engine_.run_directory(pod_.id) + "/" + name;
+      TRY(relabel(source, VolumeMount::Relabel::exclusive, labels, false));
       TRY(UniqueFd tree, kernel::clone_tree(source, false));
       const std::uint64_t attributes = container_.config.readonly_root ? MOUNT_ATTR_RDONLY : 0;
       TRY(kernel::set_mount_attributes(tree.get(), attributes, 0, MS_PRIVATE, false));
@@ -395,7 +399,8 @@ Result<void> Launcher::prepare(const StreamSelection& streams) {
                   .env = container_.runtime.env,
                   .devices = std::move(nodes),
                   .rows = streams.rows,
-                  .columns = streams.columns};
+                  .columns = streams.columns,
+                  .labels = selinux_labels(config.selinux_label)};
   oci::RuntimeSpec spec;
   if (resolved.pause) {
     spec = make_pause_spec(input);

@@ -166,6 +166,9 @@ Result<PreparedMounts> prepare_mounts(const MountSources& sources, const std::ve
     } else if (!image) {
       TRY(source, volume_source(sources.root, mount, sources.open_image));
     }
+    if (!image)
+      if (auto labelled = relabel(source, mount.relabel, sources.labels, sources.again); !labelled)
+        return fail_with(std::move(labelled.error()), fmt::format("mount at '{}'", mount.destination));
     TRY(UniqueFd tree, image ? sources.clone_image(mount) : kernel::clone_tree(source, bind));
     if (auto mapped = map_owners(tree.get(), mount, sources.user_namespace); !mapped)
       return fail_with(std::move(mapped.error()),

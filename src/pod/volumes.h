@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "oci/runtime_spec.h"
 #include "pod/rows.h"
+#include "pod/selinux.h"
 
 namespace fermata::pod {
 
@@ -36,6 +37,8 @@ struct MountSources {
   std::function<Result<UniqueFd>(const VolumeMount&)> clone_image;
   // Borrowed: volumes show its owners, and keep on disk those of the inside. -1: they are as on disk.
   int user_namespace = -1;
+  SelinuxLabels labels = {};
+  bool again = false;  // the container has run before
 };
 Result<PreparedMounts> prepare_mounts(const MountSources& sources, const std::vector<VolumeMount>& mounts);
 

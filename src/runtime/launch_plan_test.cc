@@ -46,6 +46,13 @@ TEST(PlanContainer, OverlayNamesAreRelativeAndEscaped) {
                           "lowerdir=top:a\\:b,upperdir=/c/upper,workdir=/c/work,index=off"));
 }
 
+TEST(PlanContainer, OverlayHasTheLabelOfMounts) {
+  auto spec = minimal();
+  spec.mount_label = "system_u:object_r:container_file_t:s0:c1,c2";
+  EXPECT_THAT(find(read_ops(plan_of(spec)), Op::mount_root).strings[3],
+              HasSubstr(",context=\"system_u:object_r:container_file_t:s0:c1,c2\""));
+}
+
 TEST(PlanContainer, SingleReadOnlyLayerIsBound) {
   auto spec = minimal();
   spec.overlay->lower = {"only"};

@@ -21,7 +21,7 @@ std::string escaped(std::string_view path) {
 
 }  // namespace
 
-Result<std::string> overlay_options(const oci::RuntimeSpec::Overlay& overlay) {
+Result<std::string> overlay_options(const oci::RuntimeSpec::Overlay& overlay, std::string_view label) {
   std::string data = "lowerdir=";
   for (std::size_t i = 0; i < overlay.lower.size(); ++i) {
     if (i > 0) data += ':';
@@ -31,6 +31,8 @@ Result<std::string> overlay_options(const oci::RuntimeSpec::Overlay& overlay) {
     data += fmt::format(",upperdir={},workdir={}", escaped(overlay.upper), escaped(overlay.work));
   // An index would refuse the same upper directory after a crash, and needs file handles of the lower ones.
   data += ",index=off";
+  // In quotes, for the commas between categories.
+  if (!label.empty()) data += fmt::format(",context=\"{}\"", label);
   if (data.size() > kMaxMountData)
     return fail(ErrorKind::unsupported,
                 "{} layers are too many for one overlay mount ({} bytes of options, at most {})",

@@ -18,8 +18,8 @@ void bind_root(const std::string& source, const std::string& target, PlanBuilder
             fmt::format("use '{}' as the root", source));
 }
 
-Result<void> plan_overlay(const oci::RuntimeSpec::Overlay& overlay, const std::string& mount_point,
-                          PlanBuilder* plan) {
+Result<void> plan_overlay(const oci::RuntimeSpec::Overlay& overlay, const std::string& label,
+                          const std::string& mount_point, PlanBuilder* plan) {
   plan->add({.op = Op::change_directory, .strings = {overlay.layers_directory}},
             fmt::format("enter the layers at '{}'", overlay.layers_directory));
   // Overlay wants an upper and a lower layer, or two lower ones; what is alone is the root itself.
@@ -33,7 +33,7 @@ Result<void> plan_overlay(const oci::RuntimeSpec::Overlay& overlay, const std::s
     bind_root(overlay.lower[0], mount_point, plan);
     return {};
   }
-  TRY(const std::string data, overlay_options(overlay));
+  TRY(const std::string data, overlay_options(overlay, label));
   plan->add({.op = Op::mount_root, .strings = {"overlay", "overlay", mount_point, data}},
             "mount the overlay root file system");
   return {};
@@ -69,7 +69,7 @@ Result<void> plan_root(const oci::RuntimeSpec& spec, const StartOptions& options
     return fail(ErrorKind::invalid_argument, "the root's mount point '{}' is not an absolute path",
                 spec.mount_point);
   if (spec.overlay) {
-    TRY(plan_overlay(*spec.overlay, spec.mount_point, plan));
+    TRY(plan_overlay(*spec.overlay, spec.mount_label, spec.mount_point, plan));
   } else if (!spec.root_path.empty()) {
     bind_root(spec.root_path, spec.mount_point, plan);
   } else {
