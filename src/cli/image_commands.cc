@@ -6,11 +6,12 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/core/terminal.h"
 #include "cli/human.h"
 #include "cli/image_view.h"
+#include "cli/owner_flag.h"
 #include "cli/pull_progress.h"
 #include "cli/table.h"
-#include "cli/core/terminal.h"
 
 namespace fermata::cli {
 namespace {
@@ -55,6 +56,7 @@ Result<int> run_images(App& app, const Command&, const Flags& flags) {
                            .truncate = !flags.is_set("no-trunc"),
                            .pattern = words.empty() ? std::string() : words[0]};
   TRY(options.filters, parse_filters(flags.list("filter")));
+  TRY(choose_image_owner(app, flags));
   TRY(pod::Engine* const engine, app.engine());
   TRY(auto images, engine->images().list(true));
   TRY(add_builtin_pauses(*engine, images));
@@ -75,6 +77,7 @@ Result<int> run_load(App& app, const Command&, const Flags& flags) {
   if (path.empty() && is_terminal(STDIN_FILENO))
     return fail(ErrorKind::invalid_argument,
                 "requested load from stdin, but stdin is empty: give --input FILE or a pipe");
+  TRY(choose_image_owner(app, flags));
   TRY(pod::Engine* const engine, app.engine());
   const bool terminal = is_terminal(STDOUT_FILENO);
   PullProgress progress(STDOUT_FILENO, terminal, terminal_size(STDOUT_FILENO).columns);
@@ -102,6 +105,7 @@ Result<int> run_import(App& app, const Command&, const Flags& flags) {
   if (words[0].starts_with("http://") || words[0].starts_with("https://"))
     return fail(ErrorKind::invalid_argument,
                 "{}: an archive is read from a file or from standard input (-): fetch it first", words[0]);
+  TRY(choose_image_owner(app, flags));
   TRY(pod::Engine* const engine, app.engine());
   TRY(const std::string id, engine->images().import_tar(words[0] == "-" ? std::string() : words[0], options));
   print(id + "\n");
@@ -109,6 +113,7 @@ Result<int> run_import(App& app, const Command&, const Flags& flags) {
 }
 
 Result<int> run_rmi(App& app, const Command&, const Flags& flags) {
+  TRY(choose_image_owner(app, flags));
   TRY(pod::Engine* const engine, app.engine());
   const bool force = flags.is_set("force");
   int code = 0;
@@ -133,6 +138,7 @@ Result<int> run_tag(App& app, const Command&, const Flags& flags) {
   TRY(const oci::Reference target, oci::parse_reference(flags.arguments()[1]));
   if (!target.digest.empty())
     return fail(ErrorKind::invalid_argument, "refusing to create a tag with a digest reference");
+  TRY(choose_image_owner(app, flags));
   TRY(pod::Engine* const engine, app.engine());
   TRY(engine->images().tag(flags.arguments()[0], target));
   return 0;
@@ -157,6 +163,7 @@ void add_image_commands(std::vector<Command>& commands) {
             {"format", 0, FlagKind::text, "string",
              "Format output using a custom template: 'table', 'table TEMPLATE', 'json' or a Go TEMPLATE"},
             {"no-trunc", 0, FlagKind::boolean, "", "Don't truncate output"},
+            kImageOwner,
             {"quiet", 'q', FlagKind::boolean, "", "Only show image IDs"}},
        .primary = true,
        .run = run_images});
@@ -168,6 +175,7 @@ void add_image_commands(std::vector<Command>& commands) {
        .example = "fermata load -i nginx.tar",
        .most = 0,
        .flags = {{"input", 'i', FlagKind::text, "string", "Read from tar archive file, instead of STDIN"},
+                 kImageOwner,
                  {"quiet", 'q', FlagKind::boolean, "", "Suppress the load output"}},
        .run = run_load});
   commands.push_back(
@@ -179,24 +187,27 @@ void add_image_commands(std::vector<Command>& commands) {
        .least = 1,
        .most = 2,
        .flags = {{"change", 'c', FlagKind::list, "list", "Apply Dockerfile instruction to the created image"},
-                 {"message", 'm', FlagKind::text, "string", "Set commit message for imported image"}},
+                 {"message", 'm', FlagKind::text, "string", "Set commit message for imported image"},
+                 kImageOwner},
        .run = run_import});
-  commands.push_back({.name = "rmi",
-                      .group = "image",
-                      .group_name = "rm",
-                      .summary = "Remove one or more images",
-                      .usages = {"[OPTIONS] IMAGE [IMAGE...]"},
-                      .example = "fermata rmi nginx:1.27",
-                      .least = 1,
-                      .flags = {{"force", 'f', FlagKind::boolean, "", "Force removal of the image"}},
-                      .run = run_rmi});
+  commands.push_back(
+      {.name = "rmi",
+       .group = "image",
+       .group_name = "rm",
+       .summary = "Remove one or more images",
+       .usages = {"[OPTIONS] IMAGE [IMAGE...]"},
+       .example = "fermata rmi nginx:1.27",
+       .least = 1,
+       .flags = {{"force", 'f', FlagKind::boolean, "", "Force removal of the image"}, kImageOwner},
+       .run = run_rmi});
   commands.push_back({.name = "tag",
                       .group = "image",
                       .summary = "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
-                      .usages = {"SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]"},
+                      .usages = {"[OPTIONS] SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]"},
                       .example = "fermata tag nginx:1.27 registry.example/web:1",
                       .least = 2,
                       .most = 2,
+                      .flags = {kImageOwner},
                       .run = run_tag});
 }
 

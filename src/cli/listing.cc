@@ -17,24 +17,13 @@
 #include "cli/container_view.h"
 #include "cli/human.h"
 #include "cli/image_view.h"
+#include "cli/owner_flag.h"
 #include "cli/table.h"
 #include "cli/template.h"
 #include "pod/tree_size.h"
 
 namespace fermata::cli {
 namespace {
-
-Result<void> choose_owner(App& app, const Flags& flags) {
-  const std::string owner = flags.text("owner", "cli");
-  if (owner == "all")
-    app.options().see_all_owners = true;
-  else if (owner == "cli" || owner == "cri")
-    app.options().owner = owner;
-  else
-    return fail(ErrorKind::invalid_argument,
-                "invalid argument \"{}\" for \"--owner\" flag: known are cli, cri and all", owner);
-  return {};
-}
 
 Result<ContainerSize> size_of(pod::Engine& engine, const pod::ContainerInfo& container) {
   const std::uint64_t written = pod::tree_size(container.upper_path);
@@ -43,7 +32,7 @@ Result<ContainerSize> size_of(pod::Engine& engine, const pod::ContainerInfo& con
 }
 
 Result<int> run_ps(App& app, const Command&, const Flags& flags) {
-  TRY(choose_owner(app, flags));
+  TRY(choose_container_owner(app, flags));
   pod::ContainerFilter filter{.all = flags.is_set("all"), .infra = flags.is_set("infra")};
   TRY(filter.filters, parse_filters(flags.list("filter")));
   if (const auto last = flags.integer("last"); last && *last > 0)
@@ -292,19 +281,20 @@ void add_listing_commands(std::vector<Command>& commands) {
        .usages = {"[OPTIONS]"},
        .example = "fermata ps -a --format 'table {{.Names}}\\t{{.Status}}'",
        .most = 0,
-       .flags =
-           {{"all", 'a', FlagKind::boolean, "", "Show all containers (default shows just running)"},
-            {"filter", 'f', FlagKind::list, "filter",
-             "Filter output based on conditions provided (ancestor, before, exited, expose, health, id, "
-             "label, name, network, pod, publish, since, status, volume)"},
-            kFormat,
-            {"infra", 0, FlagKind::boolean, "", "Show the pause containers that Fermata made"},
-            {"last", 'n', FlagKind::integer, "int", "Show n last created containers (includes all states)"},
-            {"latest", 'l', FlagKind::boolean, "", "Show the latest created container (includes all states)"},
-            {"no-trunc", 0, FlagKind::boolean, "", "Don't truncate output"},
-            {"owner", 0, FlagKind::text, "string", "Whose containers: cli, cri or all (default \"cli\")"},
-            {"quiet", 'q', FlagKind::boolean, "", "Only display container IDs"},
-            kSize},
+       .flags = {{"all", 'a', FlagKind::boolean, "", "Show all containers (default shows just running)"},
+                 {"filter", 'f', FlagKind::list, "filter",
+                  "Filter output based on conditions provided (ancestor, before, exited, expose, health, id, "
+                  "label, name, network, pod, publish, since, status, volume)"},
+                 kFormat,
+                 {"infra", 0, FlagKind::boolean, "", "Show the pause containers that Fermata made"},
+                 {"last", 'n', FlagKind::integer, "int",
+                  "Show n last created containers (includes all states)"},
+                 {"latest", 'l', FlagKind::boolean, "",
+                  "Show the latest created container (includes all states)"},
+                 {"no-trunc", 0, FlagKind::boolean, "", "Don't truncate output"},
+                 kContainerOwner,
+                 {"quiet", 'q', FlagKind::boolean, "", "Only display container IDs"},
+                 kSize},
        .primary = true,
        .run = run_ps});
   commands.push_back({.name = "inspect",

@@ -7,8 +7,9 @@
 #include "cli/auth_file.h"
 #include "cli/command.h"
 #include "cli/container_flags.h"
-#include "cli/pull_progress.h"
 #include "cli/core/terminal.h"
+#include "cli/owner_flag.h"
+#include "cli/pull_progress.h"
 
 namespace fermata::cli {
 namespace {
@@ -39,6 +40,7 @@ Result<int> run_pull(App& app, const Command&, const Flags& flags) {
                       .tls_verify = flags.is_set("tls-verify", true),
                       .credentials = flags.text("creds")};
   TRY(request.architecture, parse_platform(flags.text("platform")));
+  TRY(choose_image_owner(app, flags));
   TRY(pod::Engine* const engine, app.engine());
   if (request.architecture.empty()) {
     TRY(const auto image, engine->images().find(request.image));
@@ -87,6 +89,7 @@ void add_transfer_commands(std::vector<Command>& commands) {
       .least = 1,
       .most = 1,
       .flags = {{"creds", 0, FlagKind::text, "string", "USER:PASSWORD for the registry"},
+                kImageOwner,
                 {"platform", 0, FlagKind::text, "string", "Set platform if the image is for several"},
                 {"quiet", 'q', FlagKind::boolean, "", "Suppress verbose output"},
                 {"tls-verify", 0, FlagKind::boolean, "", "Verify the registry's certificate (default true)"}},

@@ -48,6 +48,40 @@ TEST_F(Neighbours, SeeTheirOwnAlone) {
   EXPECT_EQ(v1::CONTAINER_RUNNING, status(id).state());
 }
 
+// How images come to a node without a network.
+TEST_F(Neighbours, LoadImagesForKubernetes) {
+  const std::string name = "docker.io/library/other:1";
+  const auto seen = [&] {
+    v1::ImageStatusRequest request;
+    request.mutable_image()->set_image("other:1");
+    const auto reply = client().call(&ImageStore::ImageStatus, request);
+    EXPECT_OK(reply);
+    return std::vector<std::string>(reply->image().repo_tags().begin(), reply->image().repo_tags().end());
+  };
+  EXPECT_EQ(0, fermata({"load", "-i", scratch("archive.tar")}).code);
+  EXPECT_THAT(seen(), testing::IsEmpty()) << "it is the command line's";
+  const Outcome loaded = fermata({"load", "--owner", "cri", "-i", scratch("archive.tar")});
+  EXPECT_EQ("Loaded image: other:1\n", loaded.out) << loaded;
+  EXPECT_THAT(seen(), testing::ElementsAre(name));
+  v1::ContainerConfig config = container_config({});
+  config.mutable_image()->set_image("other:1");
+  EXPECT_EQ(8, wait_exited(run(run_pod(), config)).exit_code());
+  EXPECT_EQ(1, fermata({"rmi", "--owner", "cri", "other:1"}).code) << "a container uses it";
+
+  EXPECT_EQ(0, fermata({"rmi", "-f", "other:1"}).code);
+  EXPECT_THAT(fermata({"images"}).out, Not(HasSubstr("other")));
+  EXPECT_THAT(fermata({"images", "--owner", "cri"}).out, HasSubstr("other"));
+  const std::string id = fermata({"images", "--owner", "cri", "-q", "other"}).line();
+  EXPECT_EQ(0, fermata({"tag", "--owner", "cri", id, "registry.example/other:2"}).code);
+  EXPECT_THAT(seen(), testing::UnorderedElementsAre(name, "registry.example/other:2"));
+  for (const v1::PodSandbox& pod : pods()) remove_pod(pod.id());
+  EXPECT_EQ(0, fermata({"rmi", "--owner", "cri", "other:1", "registry.example/other:2"}).code);
+  EXPECT_THAT(seen(), testing::IsEmpty());
+  const Outcome wrong = fermata({"images", "--owner", "all"});
+  EXPECT_EQ(1, wrong.code);
+  EXPECT_THAT(wrong.err, HasSubstr("invalid argument \"all\" for \"--owner\" flag: known are cli and cri"));
+}
+
 TEST_F(Neighbours, DoNotKeepADaemonFromStarting) {
   constexpr int kPods = 100;
   constexpr double kSeconds = 3;
