@@ -267,5 +267,26 @@ TEST_F(Container, TakesWhatItLeftInASharedPidNamespaceAlong) {
   })) << inside(other, {"pidof", "sleep"});
 }
 
+// What scripts of operators look for.
+TEST_F(Container, VerboseStatusTellsTheWayIn) {
+  v1::ContainerConfig config = container_config({"sleep", "1000"});
+  v1::KeyValue& variable = *config.add_envs();
+  variable.set_key("WORDS");
+  variable.set_value("one two");
+  const std::string id = run(run_pod(), config);
+  v1::ContainerStatusRequest request;
+  request.set_container_id(id);
+  request.set_verbose(true);
+  const auto reply = client().call(&Runtime::ContainerStatus, request);
+  ASSERT_OK(reply);
+  const std::string info = reply->info().at("info");
+  EXPECT_THAT(info, testing::HasSubstr("\"runtimeSpec\":"));
+  EXPECT_THAT(info, testing::ContainsRegex("\"path\":\"/proc/[0-9]+/ns/[a-z]+\""));
+  EXPECT_THAT(info, testing::ContainsRegex("\"pid\":[1-9]"));
+  if (!is_containerd()) {
+    EXPECT_THAT(info, testing::HasSubstr("\"value\":\"one two\""));
+  }
+}
+
 }  // namespace
 }  // namespace fermata::cri_test
