@@ -15,6 +15,17 @@ namespace {
 
 constexpr std::chrono::milliseconds kProcessPatience{10000};  // for killed processes to be gone
 
+Result<void> end_by_force(Engine::Impl& engine, const PodRow& pod, LivePod& live, const std::string& id) {
+  // Somebody else's kill is as good; a failure shows later, where it still runs.
+  (void)live.client.signal(id, 9);
+  TRY(engine.kill_group(engine.container_cgroup(pod, id)));
+  auto ended = live.client.wait_killed(id);
+  // Another error: the monitor has ended, and said what it had to say.
+  if (!ended && ended.error().kind() == ErrorKind::unavailable && ended.error().error_number() == 0)
+    return tl::unexpected(std::move(ended.error()));
+  return {};
+}
+
 }  // namespace
 
 // The caller holds the pod's lock, and the container does not run.
@@ -95,23 +106,24 @@ Result<void> Engine::Impl::remove(const std::string& reference, const RemoveOpti
                   "or force "
                   "remove",
                   container.name);
-    // Somebody else's kill is as good; a failure shows below, where it still runs.
-    (void)live->client.signal(container.id, 9);
-    TRY(kill_group(container_cgroup(pod, container.id)));
-    auto ended = live->client.wait_killed(container.id);
-    // Another error: the monitor has ended, and said what it had to say.
-    if (!ended && ended.error().kind() == ErrorKind::unavailable && ended.error().error_number() == 0)
-      return tl::unexpected(std::move(ended.error()));
+    TRY(end_by_force(*this, pod, *live, container.id));
   }
   live.reset();
   {
     TRY(const auto lock, lock_pod(container.pod));
     TRY(settle_locked(container.pod));
+    TRY(auto now, reach(container.pod));
+    if (now && now->runs(container.id)) {
+      if (!options.force)
+        return fail(ErrorKind::conflict, "container \"/{}\" was started again meanwhile", container.name);
+      // A start was quicker than the lock; none is any more.
+      TRY(const PodRow pod, store().pod(container.pod));
+      TRY(end_by_force(*this, pod, *now, container.id));
+      now.reset();
+      TRY(settle_locked(container.pod));
+    }
     const auto again = store().container(container.id);
     if (again) {
-      TRY(const auto now, reach(container.pod));
-      if (now && now->runs(container.id))
-        return fail(ErrorKind::conflict, "container \"/{}\" was started again meanwhile", container.name);
       TRY(const bool comes_back, being_restarted(again->id));
       if (comes_back && !options.force)
         return fail(ErrorKind::conflict,

@@ -17,6 +17,11 @@ tl::unexpected<StartFailure> start_failure(Error error, int exit_code = 125) {
   return tl::unexpected<StartFailure>(StartFailure{.exit_code = exit_code, .error = std::move(error)});
 }
 
+// Of a pod that its members do not bring back.
+Result<void> pod_has_ended(const PodRow& pod) {
+  return fail(ErrorKind::conflict, "pod '{}' is not ready: its infra container has ended", pod.name);
+}
+
 // One start under the pod's lock.
 class Start {
  public:
@@ -28,7 +33,7 @@ class Start {
  private:
   // A sandbox that is whole; makes one if needed.
   Result<void> have_sandbox(const ContainerRow& container);
-  Result<void> have_infra();
+  Result<void> have_infra(const ContainerRow& container);
   SessionResult launch(ContainerRow& container, const StreamSelection& streams);
   Result<void> record(const ContainerRow& container);
   // Puts back what a failed start has made.
@@ -48,8 +53,7 @@ Result<void> Start::have_sandbox(const ContainerRow& container) {
   TRY(live_, engine_.reach(container.pod));
   TRY(pod_, engine_.store().pod(container.pod));
   if (live_ && pod_.ready) return {};
-  if (!container.config.pod.empty())
-    return fail(ErrorKind::conflict, "pod '{}' is not ready: its infra container has ended", pod_.name);
+  if (!container.config.pod.empty()) return pod_has_ended(pod_);
   if (live_ || pod_.ready) {
     // Half made by a killed command, or its monitor is gone: nothing of it can be used.
     TRY(engine_.destroy_sandbox(pod_, std::move(live_)));
@@ -121,9 +125,11 @@ SessionResult Start::launch(ContainerRow& container, const StreamSelection& stre
   return launcher.launch(streams);
 }
 
-Result<void> Start::have_infra() {
+Result<void> Start::have_infra(const ContainerRow& container) {
   const std::string& id = pod_.config.infra;
   if (id.empty() || live_->runs(id)) return {};
+  // Stopped, and not settled yet: it must not come back for a member that is started at the same time.
+  if (!container.config.pod.empty()) return pod_has_ended(pod_);
   TRY(auto infra, engine_.store().container(id));
   engine_.present(infra, &*live_);
   auto started = launch(infra, {});
@@ -167,7 +173,7 @@ void Start::undo(ContainerRow& container, const Error& error, int exit_code) {
 StartResult Start::run(ContainerRow& container, const StreamSelection& streams) {
   const ContainerRow original = container;
   auto sandbox = have_sandbox(container);
-  if (sandbox && container.id != pod_.config.infra) sandbox = have_infra();
+  if (sandbox && container.id != pod_.config.infra) sandbox = have_infra(container);
   if (!sandbox) {
     before_ = original;
     undo(container, sandbox.error(), 125);
