@@ -19,16 +19,6 @@ class Concurrency : public CriTest {
     std::vector<std::jthread> threads;
     for (int i = 0; i < count; ++i) threads.emplace_back(work, i);
   }
-  static Reply<v1::StopPodSandboxResponse> ask_stop_pod(const std::string& id) {
-    v1::StopPodSandboxRequest request;
-    request.set_pod_sandbox_id(id);
-    return client().call(&Runtime::StopPodSandbox, request);
-  }
-  static Reply<v1::RemovePodSandboxResponse> ask_remove_pod(const std::string& id) {
-    v1::RemovePodSandboxRequest request;
-    request.set_pod_sandbox_id(id);
-    return client().call(&Runtime::RemovePodSandbox, request);
-  }
 };
 
 TEST_F(Concurrency, PodsWithTwoContainersEach) {

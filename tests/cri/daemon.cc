@@ -17,6 +17,8 @@ using e2e::spill;
 namespace {
 
 constexpr double kStart = 60;  // seconds
+// Other OCI runtimes, as Debian places them.
+const std::string kRunc = "/usr/sbin/runc", kCrun = "/usr/bin/crun";
 
 // The plugins of Debian's containernetworking-plugins, with addresses that no other network of a test has.
 constexpr char kNetwork[] = R"({"cniVersion": "1.0.0", "name": "cri-test", "plugins": [
@@ -46,7 +48,9 @@ void Daemon::write_containerd_configuration() const {
             "  sandbox_image = \"" +
             options_.pause_image + "\"\n" + plugin + ".cni]\n  bin_dir = \"/usr/lib/cni\"\n  conf_dir = \"" +
             at + "/cni\"\n" + plugin +
-            ".containerd.runtimes.runc]\n  runtime_type = \"io.containerd.runc.v2\"\n");
+            ".containerd.runtimes.runc]\n  runtime_type = \"io.containerd.runc.v2\"\n" + plugin +
+            ".containerd.runtimes.crun]\n  runtime_type = \"io.containerd.runc.v2\"\n" + plugin +
+            ".containerd.runtimes.crun.options]\n  BinaryName = \"" + kCrun + "\"\n");
   std::string network = kNetwork;
   const std::string place = "DIRECTORY";
   network.replace(network.find(place), place.size(), at);
@@ -57,7 +61,8 @@ void Daemon::write_fermatad_configuration() const {
   // An empty directory: the built-in network.
   const std::string& at = options_.directory;
   spill(at + "/config.toml", "cdi_dirs = [\"" + at + "/cdi\"]\n[cni]\nconf_dir = \"" + at +
-                                 "/cni\"\n[runtimes.runc]\npath = \"/usr/sbin/runc\"\n");
+                                 "/cni\"\n[runtimes.runc]\npath = \"" + kRunc +
+                                 "\"\n[runtimes.crun]\npath = \"" + kCrun + "\"\n");
 }
 
 Arguments Daemon::command() const {

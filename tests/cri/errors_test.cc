@@ -10,16 +10,6 @@ const std::string kNobody = std::string(64, 'f');
 
 class Errors : public CriTest {
  protected:
-  static Reply<v1::StopPodSandboxResponse> ask_stop_pod(const std::string& id) {
-    v1::StopPodSandboxRequest request;
-    request.set_pod_sandbox_id(id);
-    return client().call(&Runtime::StopPodSandbox, request);
-  }
-  static Reply<v1::RemovePodSandboxResponse> ask_remove_pod(const std::string& id) {
-    v1::RemovePodSandboxRequest request;
-    request.set_pod_sandbox_id(id);
-    return client().call(&Runtime::RemovePodSandbox, request);
-  }
   template <typename Request, typename Response>
   static grpc::StatusCode code_for_container(grpc::Status (Runtime::*method)(grpc::ClientContext*,
                                                                              const Request&, Response*),

@@ -204,17 +204,21 @@ std::string CriTest::run_pod(const v1::PodSandboxConfig& config) {
   return id;
 }
 
-void CriTest::stop_pod(const std::string& id) {
+Reply<v1::StopPodSandboxResponse> CriTest::ask_stop_pod(const std::string& id) {
   v1::StopPodSandboxRequest request;
   request.set_pod_sandbox_id(id);
-  EXPECT_OK(client().call(&Runtime::StopPodSandbox, request));
+  return client().call(&Runtime::StopPodSandbox, request);
+}
+
+Reply<v1::RemovePodSandboxResponse> CriTest::ask_remove_pod(const std::string& id) {
+  v1::RemovePodSandboxRequest request;
+  request.set_pod_sandbox_id(id);
+  return client().call(&Runtime::RemovePodSandbox, request);
 }
 
 void CriTest::remove_pod(const std::string& id) {
   stop_pod(id);
-  v1::RemovePodSandboxRequest request;
-  request.set_pod_sandbox_id(id);
-  EXPECT_OK(client().call(&Runtime::RemovePodSandbox, request));
+  EXPECT_OK(ask_remove_pod(id));
 }
 
 v1::PodSandboxStatus CriTest::pod_status(const std::string& id) {

@@ -52,7 +52,9 @@ class CriTest : public testing::Test {
   static v1::PodSandboxConfig pod_config(const std::string& name = "pod");
   std::string run_pod(const v1::PodSandboxConfig& config);
   std::string run_pod() { return run_pod(pod_config()); }
-  static void stop_pod(const std::string& id);
+  static Reply<v1::StopPodSandboxResponse> ask_stop_pod(const std::string& id);
+  static Reply<v1::RemovePodSandboxResponse> ask_remove_pod(const std::string& id);
+  static void stop_pod(const std::string& id) { EXPECT_OK(ask_stop_pod(id)); }
   static void remove_pod(const std::string& id);
   static v1::PodSandboxStatus pod_status(const std::string& id);
 

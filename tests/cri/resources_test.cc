@@ -70,6 +70,32 @@ TEST_F(Resources, ChangeBeforeTheStart) {
   EXPECT_EQ(std::to_string(96 * kMegabyte), limit_inside(id, "memory/memory.limit_in_bytes", "memory.max"));
 }
 
+TEST_F(Resources, OfAPodAreKept) {
+  const std::string pod = run_pod();
+  const std::string id = run(pod, {"sleep", "1000"});
+  v1::UpdatePodSandboxResourcesRequest request;
+  request.set_pod_sandbox_id(pod);
+  request.mutable_resources()->set_memory_limit_in_bytes(512 * kMegabyte);
+  request.mutable_overhead()->set_cpu_shares(3);
+  const auto reply = client().call(&Runtime::UpdatePodSandboxResources, request);
+  if (too_old_for(reply)) GTEST_SKIP() << "this containerd does not know the call";
+  ASSERT_OK(reply);
+  // The group is the kubelet's; the daemon keeps what it was told, over its own end, too.
+  daemon().kill();
+  daemon().start();
+  v1::PodSandboxStatusRequest asked;
+  asked.set_pod_sandbox_id(pod);
+  asked.set_verbose(true);
+  const auto at = client().call(&Runtime::PodSandboxStatus, asked);
+  ASSERT_OK(at);
+  const std::string info = at->info().at("info");
+  EXPECT_THAT(info, testing::HasSubstr(std::to_string(512 * kMegabyte)));
+  EXPECT_THAT(info, testing::HasSubstr("\"cpu_shares\":\"3\""));
+  EXPECT_EQ(v1::CONTAINER_RUNNING, status(id).state());
+  request.set_pod_sandbox_id(std::string(64, 'f'));
+  EXPECT_EQ(grpc::NOT_FOUND, client().call(&Runtime::UpdatePodSandboxResources, request).code());
+}
+
 TEST_F(Resources, AContainerThatWantsTooMuchMemoryIsKilled) {
   const std::string id =
       run(run_pod(), limited({"/bin/probe", "allocate", std::to_string(200 * kMegabyte)}, 32 * kMegabyte));
