@@ -215,17 +215,4 @@ grpc::Status Containers::ReopenContainerLog(grpc::ServerContext&,
   return to_status(engine->reopen_log(asked.info.id));
 }
 
-grpc::Status Containers::CheckpointContainer(grpc::ServerContext&,
-                                             const v1::CheckpointContainerRequest& request,
-                                             v1::CheckpointContainerResponse&) {
-  if (request.container_id().empty()) return missing("container_id");
-  RPC_TRY(auto engine, engines_.lease());
-  RPC_TRY(const Member asked, member(*engine, request.container_id()));
-  if (state_of(asked.info) != v1::CONTAINER_RUNNING)
-    return to_status(Error(
-        ErrorKind::conflict, 0,
-        fmt::format("container {} does not run: there is nothing to checkpoint", request.container_id())));
-  return to_status(Error(ErrorKind::unsupported, 0, "containers of pods cannot be checkpointed"));
-}
-
 }  // namespace fermata::cri

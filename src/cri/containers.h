@@ -4,6 +4,8 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/sync_stream.h>
 
+#include <chrono>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -43,6 +45,7 @@ class Containers {
                                         v1::UpdateContainerResourcesResponse& response);
   grpc::Status ReopenContainerLog(grpc::ServerContext& context, const v1::ReopenContainerLogRequest& request,
                                   v1::ReopenContainerLogResponse& response);
+  // checkpoints.cc. Asking twice at the same time is asking once; when nobody waits any more it ends.
   grpc::Status CheckpointContainer(grpc::ServerContext& context,
                                    const v1::CheckpointContainerRequest& request,
                                    v1::CheckpointContainerResponse& response);
@@ -53,6 +56,9 @@ class Containers {
   // Returns its id.
   Result<std::string> create(const v1::CreateContainerRequest& request);
   Result<std::string> start(const std::string& container);
+  // Returns its location.
+  Result<std::string> checkpoint(const v1::CheckpointContainerRequest& request,
+                                 std::chrono::steady_clock::time_point deadline, const std::stop_token& stop);
   Result<std::vector<v1::Container>> list(const v1::ContainerFilter& filter);
 
   Engines& engines_;
@@ -61,8 +67,9 @@ class Containers {
   const LimitSupport limits_;
   cdi::Registry devices_;
   // Last: they wait for their work.
-  InFlight<std::string> creating_{Abandoned::finish};  // by pod, name and attempt
-  InFlight<std::string> starting_{Abandoned::finish};  // by id
+  InFlight<std::string> creating_{Abandoned::finish};     // by pod, name and attempt
+  InFlight<std::string> starting_{Abandoned::finish};     // by id
+  InFlight<std::string> checkpointing_{Abandoned::stop};  // by id and location
 };
 
 }  // namespace fermata::cri
