@@ -17,6 +17,8 @@ namespace fermata::kernel {
 namespace {
 
 constexpr std::size_t kMaxValue = 65536;  // XATTR_SIZE_MAX
+// Each level costs a descriptor and stack, and whoever makes the tree may be no friend.
+constexpr int kMaxDepth = 400;
 
 struct CloseDir {
   void operator()(DIR* dir) const { ::closedir(dir); }
@@ -42,13 +44,13 @@ class Labeller {
  public:
   Labeller(const std::string& attribute, std::string_view value) : attribute_(attribute), value_(value) {}
 
-  // Everything in a directory, which is taken over.
-  Result<void> content(UniqueFd directory) const;
+  // Everything in a directory, which is taken over and is so deep in the tree.
+  Result<void> content(UniqueFd directory, int depth) const;
   // False: it is gone, or its file system has no such attributes.
   Result<bool> set(int directory, std::string_view name) const;
 
  private:
-  Result<void> entry(int directory, const dirent& entry) const;
+  Result<void> entry(int directory, const dirent& entry, int depth) const;
 
   const std::string& attribute_;
   const std::string_view value_;
@@ -69,17 +71,20 @@ Result<bool> Labeller::set(int directory, std::string_view name) const {
   return fail(errno, "set {} of '{}' to '{}'", attribute_, shown(directory, name), value_);
 }
 
-Result<void> Labeller::entry(int directory, const dirent& entry) const {
+Result<void> Labeller::entry(int directory, const dirent& entry, int depth) const {
   TRY(const bool done, set(directory, entry.d_name));
   if (!done || (entry.d_type != DT_DIR && entry.d_type != DT_UNKNOWN)) return {};
   UniqueFd child(::openat(directory, entry.d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (child) return content(std::move(child));
+  if (child) return content(std::move(child), depth + 1);
   // No directory, after all.
   if (errno == ENOTDIR || errno == ELOOP || errno == ENOENT) return {};
   return fail(errno, "open '{}'", shown(directory, entry.d_name));
 }
 
-Result<void> Labeller::content(UniqueFd directory) const {
+Result<void> Labeller::content(UniqueFd directory, int depth) const {
+  if (depth > kMaxDepth)
+    return fail(ErrorKind::unsupported, "'{}' is more than {} directories deep", shown(directory.get(), ""),
+                kMaxDepth);
   // fdopendir takes its descriptor over.
   const Directory list(::fdopendir(directory.get()));
   if (!list) return fail(errno, "read '{}'", shown(directory.get(), ""));
@@ -90,7 +95,7 @@ Result<void> Labeller::content(UniqueFd directory) const {
     if (found == nullptr && errno != 0) return fail(errno, "read '{}'", shown(fd, ""));
     if (found == nullptr) return {};
     const std::string_view name = found->d_name;
-    if (name != "." && name != "..") TRY(entry(fd, *found));
+    if (name != "." && name != "..") TRY(entry(fd, *found, depth));
   }
 }
 
@@ -109,7 +114,7 @@ Result<void> set_tree_attribute(int tree, const std::string& attribute, std::str
   // Opened anew: an O_PATH descriptor cannot be read.
   UniqueFd directory(::open(fd_path(tree).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory && errno != ENOTDIR) return fail(errno, "open '{}'", shown(tree, ""));
-  if (directory) TRY(labeller.content(std::move(directory)));
+  if (directory) TRY(labeller.content(std::move(directory), 0));
   TRY(labeller.set(tree, ""));
   return {};
 }

@@ -22,6 +22,9 @@
 namespace fermata::pod {
 namespace {
 
+// Each level costs a descriptor and stack, and whoever made the tree may be no friend.
+constexpr int kMaxDepth = 400;
+
 struct CloseDir {
   void operator()(DIR* dir) const { ::closedir(dir); }
 };
@@ -76,6 +79,14 @@ std::uint64_t id_inside(const std::vector<oci::IdMapping>& mappings, std::uint32
   return kOverflow;
 }
 
+Result<std::string> link_target(int parent, const std::string& name) {
+  std::string target(PATH_MAX, '\0');
+  const ssize_t size = ::readlinkat(parent, name.c_str(), target.data(), target.size());
+  if (size < 0) return fail(errno, "read the link '{}'", name);
+  target.resize(static_cast<std::size_t>(size));
+  return target;
+}
+
 class Tree {
  public:
   Tree(const TreeRequest& request, TarWriter& archive)
@@ -87,19 +98,21 @@ class Tree {
       TRY(UniqueFd fd, open_file(layer, O_RDONLY | O_DIRECTORY));
       lower_.push_back(std::move(fd));
     }
-    TRY(directory(top.get(), "", false));
+    TRY(directory(top.get(), "", 0, false));
     return std::vector<std::string>(taken_.begin(), taken_.end());
   }
 
  private:
   // `path`: "" of the top, else "/etc". `hides`: nothing of the layers below is seen through it.
-  Result<void> directory(int fd, const std::string& path, bool hides) {
+  Result<void> directory(int fd, const std::string& path, int depth, bool hides) {
+    if (depth > kMaxDepth)
+      return fail(ErrorKind::unsupported, "'{}' is more than {} directories deep", path, kMaxDepth);
     TRY(const auto names, names_in(fd));
     if (hides) TRY(tell_hidden(path, names));
     for (const std::string& name : names) {
       const std::string inner = path + "/" + name;
       if (skip_.count(inner) != 0) continue;
-      if (auto done = entry(fd, name, inner, hides); !done)
+      if (auto done = entry(fd, name, inner, depth, hides); !done)
         return done.error().message().find('\'') == std::string::npos
                    ? fail_with(std::move(done.error()), "'" + inner + "'")
                    : std::move(done);
@@ -107,7 +120,7 @@ class Tree {
     return {};
   }
 
-  Result<void> entry(int parent, const std::string& name, const std::string& path, bool hides) {
+  Result<void> entry(int parent, const std::string& name, const std::string& path, int depth, bool hides) {
     struct stat info = {};
     if (::fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
       return fail(errno, "stat '{}'", path);
@@ -121,7 +134,7 @@ class Tree {
       TRY(const UniqueFd inner, open_file_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
       TRY(member.attributes, attributes_of(inner.get()));
       TRY(archive_.add(member));
-      return directory(inner.get(), path, hides || is_opaque(inner.get()));
+      return directory(inner.get(), path, depth + 1, hides || is_opaque(inner.get()));
     }
     if (const auto first = linked_.find({info.st_dev, info.st_ino}); first != linked_.end())
       return archive_.add({.name = member.name, .type = TarMember::Type::hard_link, .target = first->second});
@@ -132,10 +145,7 @@ class Tree {
       return archive_.add_file(member, file.get());
     }
     if (S_ISLNK(info.st_mode)) {
-      char target[PATH_MAX];
-      const ssize_t size = ::readlinkat(parent, name.c_str(), target, sizeof target);
-      if (size < 0) return fail(errno, "read link '{}'", path);
-      member.target.assign(target, static_cast<std::size_t>(size));
+      TRY(member.target, link_target(parent, name));
     }
     return archive_.add(member);
   }

@@ -101,6 +101,15 @@ TEST_F(TarTree, OwnersAreThoseOfTheInside) {
   EXPECT_STREQ(bytes_.c_str() + 116, "0177776") << "no group is mapped";
 }
 
+TEST_F(TarTree, WhatIsTooDeepIsRefused) {
+  std::string deep = root_ + "/up";
+  for (int level = 0; level < 450; ++level) deep += "/d";
+  ASSERT_TRUE(make_directories(deep));
+  const auto taken = write({.directory = root_ + "/up"});
+  ASSERT_FALSE(taken);
+  EXPECT_THAT(taken.error().message(), HasSubstr("more than 400 directories deep"));
+}
+
 TEST_F(TarTree, EndsWhenNobodyWaits) {
   put("/up/file", "");
   const auto taken = write({.directory = root_ + "/up"},

@@ -111,5 +111,16 @@ TEST_F(TreeAttribute, VolumesAreLabelledForTheirContainers) {
   EXPECT_EQ(refused.error().message().find("'/usr' is not given another SELinux label"), 0u);
 }
 
+TEST_F(TreeAttribute, IsRefusedToWhatIsTooDeep) {
+  std::string deep = at_ + "/deep";
+  for (int level = 0; level < 450; ++level) deep += "/d";
+  ASSERT_TRUE(make_directories(deep));
+  const auto done = set("/deep", "one");
+  ASSERT_FALSE(done);
+  EXPECT_NE(done.error().message().find("more than 400 directories deep"), std::string::npos)
+      << done.error().message();
+  EXPECT_EQ(value("/deep"), "");
+}
+
 }  // namespace
 }  // namespace fermata::kernel
