@@ -19,9 +19,14 @@ namespace fermata::cri_test {
 using e2e::Arguments;
 using e2e::eventually;
 
+template <class Reply>
+testing::AssertionResult is_ok(const Reply& reply) {
+  if (reply.ok()) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << reply;
+}
 // Of a call that must succeed: ASSERT_OK(reply) << more;
-#define ASSERT_OK(reply) ASSERT_TRUE((reply).ok()) << (reply) << ' '
-#define EXPECT_OK(reply) EXPECT_TRUE((reply).ok()) << (reply) << ' '
+#define ASSERT_OK(reply) ASSERT_TRUE(::fermata::cri_test::is_ok(reply))
+#define EXPECT_OK(reply) EXPECT_TRUE(::fermata::cri_test::is_ok(reply))
 
 class CriTest : public testing::Test {
  protected:

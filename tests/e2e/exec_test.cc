@@ -277,11 +277,11 @@ TEST_F(Exec, EndsWithAContainerThatSharesAPidNamespace) {
 
 TEST_F(Exec, TheContainersRootCannotKeepItAlive) {
   must({"run", "-d", "--name", "job", kBase, "sh", "-c", "while :; do sleep 0.1; done"});
-  // It stops its supervisor: then the monitor acts.
+  // It stops its supervisor, which has said by then that the command runs: then the monitor acts.
   const Outcome outcome = fermata({"exec", "--timeout", scaled_flag(0.3), "job", "sh", "-c",
                                    "read a b c supervisor rest < /proc/$$/stat; sleep 1000 & sleep 1001 & "
-                                   "kill -STOP $supervisor; wait"});
-  EXPECT_EQ(124, outcome.code);
+                                   "sleep 0.1; kill -STOP $supervisor; wait"});
+  EXPECT_EQ(124, outcome.code) << outcome.err;
   EXPECT_TRUE(eventually([] { return !anything_sleeps("job", "1000") && !anything_sleeps("job", "1001"); }));
   // It kills its supervisor: that is the end.
   EXPECT_EQ(137, fermata({"exec", "job", "sh", "-c",
