@@ -1,24 +1,13 @@
 // `container checkpoint`, with podman's flags as far as the engine goes: an archive, and no way back into a
 // container of ours. So the container has to be left running, which is said aloud: podman's default is to end
 // it.
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstdio>
-#include <cstdlib>
-#include <memory>
 
+#include "base/absolute_path.h"
 #include "cli/command.h"
 
 namespace fermata::cli {
 namespace {
-
-Result<std::string> absolute_path(const std::string& path) {
-  if (path.starts_with('/')) return path;
-  const std::unique_ptr<char, decltype(&std::free)> here(::getcwd(nullptr, 0), &std::free);
-  if (!here) return fail(errno, "working directory");
-  return std::string(here.get()) + "/" + path;
-}
 
 Result<int> run_checkpoint(App& app, const Command&, const Flags& flags) {
   const std::string target = flags.text("export");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/absolute_path.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "pod/engine_impl.h"
@@ -29,10 +30,7 @@ std::int64_t lock_byte(const std::string& pod) {
 // Relative ones would mean another directory to the monitor's event command.
 Result<std::string> absolute(std::string path) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  if (path.starts_with('/')) return path;
-  char directory[4096];
-  if (::getcwd(directory, sizeof directory) == nullptr) return fail(errno, "find the current directory");
-  return fmt::format("{}/{}", directory, path);
+  return absolute_path(path);
 }
 
 }  // namespace

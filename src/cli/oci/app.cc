@@ -1,8 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdlib>
-
+#include "base/absolute_path.h"
 #include "base/files.h"
 #include "base/nearest.h"
 #include "cli/core/help_text.h"
@@ -88,12 +87,9 @@ Result<void> check_rootless(const Flags& flags) {
 }
 
 Result<std::string> absolute_root(const Flags& flags) {
-  std::string root = flags.text("root", kDefaultRoot);
-  if (!root.empty() && root[0] == '/') return root;
+  const std::string root = flags.text("root", kDefaultRoot);
   if (root.empty()) return fail(ErrorKind::invalid_argument, "--root must name a directory");
-  const std::unique_ptr<char, decltype(&std::free)> here(::getcwd(nullptr, 0), &std::free);
-  if (!here) return fail(errno, "working directory");
-  return fmt::format("{}/{}", here.get(), root);
+  return absolute_path(root);
 }
 
 Result<App> open_app(const std::string& version, const std::string& called, const Flags& flags,

@@ -1,24 +1,16 @@
-#include <fmt/format.h>
 #include <sched.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
 
+#include "base/absolute_path.h"
 #include "cli/oci/command.h"
 #include "cli/oci/foreground.h"
 
 namespace fermata::cli::oci {
 namespace {
-
-Result<std::string> absolute_path(const std::string& path) {
-  if (path.empty() || path[0] == '/') return path;
-  const std::unique_ptr<char, decltype(&std::free)> here(::getcwd(nullptr, 0), &std::free);
-  if (!here) return fail(errno, "working directory");
-  return fmt::format("{}/{}", here.get(), path);
-}
 
 // What other runtimes of this command line hand on to CRIU and this one does not.
 Result<void> refuse_lazy_pages(const Flags& flags) {
