@@ -171,7 +171,7 @@ TEST_F(UserNamespaces, CommandsAreExecuted) {
   const Outcome late = fermata(
       {"exec", "--timeout", scaled_flag(0.3), "web", "sh", "-c", "sleep 1001 & (sleep 1002 &); sleep 1003"});
   EXPECT_FALSE(late.ok());
-  EXPECT_THAT(late.err, HasSubstr("did not end within 300ms"));
+  EXPECT_THAT(late.err, HasSubstr("did not end within " + scaled_flag(0.3)));
   EXPECT_THAT(inside("web", {"ps"}), Not(HasSubstr("sleep 100[1-3]")));
   // The supervisor cannot be looked into, whatever the command may do.
   const Outcome look = fermata(
