@@ -9,6 +9,7 @@
 #include "cri/containers.h"
 #include "cri/members.h"
 #include "cri/rpc_status.h"
+#include "cri/timeouts.h"
 
 namespace fermata::cri {
 namespace {
@@ -17,8 +18,6 @@ using Clock = std::chrono::steady_clock;
 
 // CRIU undoes what it has done before it ends; the caller need not wait for that.
 constexpr std::chrono::seconds kGrace(5);
-// As good as no limit, and can be added to any time.
-constexpr std::int64_t kMaxTimeout = 10L * 365 * 24 * 3600;  // seconds
 
 // By which the tools that read archives tell whose they are.
 std::map<std::string, std::string> annotations_of(const Member& container, const Pod& pod) {

@@ -11,12 +11,11 @@
 #include "cri/rpc_status.h"
 #include "cri/security_profile.h"
 #include "cri/send_in_parts.h"
+#include "cri/timeouts.h"
 #include "pod/device_edits.h"
 
 namespace fermata::cri {
 namespace {
-
-constexpr std::int64_t kMaxTimeout = 10L * 365 * 24 * 3600;  // seconds; more is as good as forever
 
 // Whose PID namespace is to be shared: one of the same pod.
 Result<void> check_target(pod::Engine& engine, const Pod& pod, pod::ContainerConfig& config) {

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cri/members.h"
 #include "cri/rpc_status.h"
+#include "cri/timeouts.h"
 
 namespace fermata::cri {
 namespace {
@@ -17,8 +18,7 @@ namespace {
 // A kubelet takes messages of 16 MiB, so this is for both streams together, with room for what is around.
 constexpr std::size_t kMaxOutput = (16u << 20) - 4096;
 // How often a caller is looked for that may have left.
-constexpr int kLook = 500;                                   // ms
-constexpr std::int64_t kMaxTimeout = 10L * 365 * 24 * 3600;  // seconds
+constexpr int kLook = 500;  // ms
 
 // A member of a pod that runs; its whole id.
 Result<std::string> running(pod::Engine& engine, const std::string& container) {
