@@ -195,8 +195,9 @@ Result<MonitorClient::Answer> MonitorClient::demand(const Packet& packet, const 
   return answer;
 }
 
-Result<PodNamespaces> MonitorClient::ask_namespaces(const Packet& packet, const char* what) {
-  TRY(auto answer, demand(packet, what));
+Result<PodNamespaces> MonitorClient::receive_namespaces(Type asked, const char* what) {
+  TRY(auto answer, receive(asked, what));
+  if (answer.reply.error != 0) return fail(answer.reply.error, "{}", what);
   PodNamespaces namespaces;
   for (std::size_t i = 0; i < answer.fds.size(); ++i) {
     switch (answer.tags[i]) {
@@ -244,7 +245,8 @@ Result<UniqueFd> MonitorClient::open_pidfd() {
 }
 
 Result<PodNamespaces> MonitorClient::setup(std::uint32_t namespaces, std::uint64_t shm_size,
-                                           const std::string& hostname, int user_namespace) {
+                                           const std::string& hostname, int user_namespace,
+                                           const std::function<Result<void>()>& meanwhile) {
   monitor::Setup setup = {};
   setup.flags = namespaces;
   setup.shm_size = shm_size;
@@ -255,7 +257,11 @@ Result<PodNamespaces> MonitorClient::setup(std::uint32_t namespaces, std::uint64
   Packet packet{.type = Type::setup, .payload = &setup, .size = sizeof setup};
   packet.add(user_namespace, FdTag::user_namespace);
   if (user_namespace >= 0) packet.version = 3;
-  auto made = ask_namespaces(packet, "make the pod's namespaces");
+  constexpr const char* kWhat = "make the pod's namespaces";
+  TRY(send(packet, kWhat));
+  const auto done = meanwhile();
+  auto made = receive_namespaces(Type::setup, kWhat);
+  if (made && !done) return tl::unexpected(done.error());
   if (made) return made;
   const std::string_view hint = namespaces_hint(made.error().error_number());
   if (hint.empty()) return made;
@@ -263,7 +269,9 @@ Result<PodNamespaces> MonitorClient::setup(std::uint32_t namespaces, std::uint64
 }
 
 Result<PodNamespaces> MonitorClient::namespaces() {
-  return ask_namespaces({.type = Type::namespaces}, "get the pod's namespaces");
+  constexpr const char* kWhat = "get the pod's namespaces";
+  TRY(send({.type = Type::namespaces}, kWhat));
+  return receive_namespaces(Type::namespaces, kWhat);
 }
 
 Result<LaunchOutcome> MonitorClient::launch(const LaunchRequest& request, const StreamSelection& streams) {

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,9 +72,11 @@ class MonitorClient {
   // Readable when the monitor has ended.
   Result<UniqueFd> open_pidfd();
   // `namespaces`: CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS. `user_namespace` (borrowed): it is to own them,
-  // and the monitor keeps it; -1: the host's does. Repeating it is fine.
-  Result<PodNamespaces> setup(std::uint32_t namespaces, std::uint64_t shm_size, const std::string& hostname,
-                              int user_namespace = -1);
+  // and the monitor keeps it; -1: the host's does. Repeating it is fine. `meanwhile` is done in the time that
+  // the monitor takes.
+  Result<PodNamespaces> setup(
+      std::uint32_t namespaces, std::uint64_t shm_size, const std::string& hostname, int user_namespace = -1,
+      const std::function<Result<void>()>& meanwhile = [] { return Result<void>(); });
   Result<PodNamespaces> namespaces();
   // An Error means that the monitor could not be asked; what it answers is the outcome. EPROTONOSUPPORT: it
   // is of before exec_group.
@@ -107,7 +110,7 @@ class MonitorClient {
   Result<Answer> ask(const Packet& packet, const char* what);
   // The same, and an error in the Reply is an Error.
   Result<Answer> demand(const Packet& packet, const char* what);
-  Result<PodNamespaces> ask_namespaces(const Packet& packet, const char* what);
+  Result<PodNamespaces> receive_namespaces(monitor::Type asked, const char* what);
 
   UniqueFd socket_;
 };

@@ -148,9 +148,16 @@ Result<LivePod> Engine::Impl::make_sandbox(PodRow& pod) {
   TRY(auto client, MonitorClient::connect(directory));
   if (!client) return fail(ErrorKind::unavailable, "the monitor of pod {} ended at once", short_id(pod.id));
   TRY(const UniqueFd users, make_user_namespace(pod.config));
-  TRY(const auto namespaces, client->setup(namespaces_of(pod.config), pod.config.shm_size,
-                                           pod.config.uts == "host" ? "" : pod.config.hostname, users.get()));
   pod.runtime = {.network = {}, .ports = {}, .cgroup = cgroup, .warnings = {}};
+  // Control groups take the kernel as long as namespaces do.
+  const auto make_groups = [&]() -> Result<void> {
+    TRY(const auto* mounts, cgroup_mounts());
+    TRY(kernel::Cgroup::create(*mounts, cgroup + "/ctrs"));
+    return {};
+  };
+  TRY(const auto namespaces,
+      client->setup(namespaces_of(pod.config), pod.config.shm_size,
+                    pod.config.uts == "host" ? "" : pod.config.hostname, users.get(), make_groups));
   if (bridged) {
     TRY(auto* net, network());
     TRY(pod.runtime.network, net->attach(pod.id, namespaces.net.get(), reservation));
