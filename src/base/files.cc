@@ -9,8 +9,9 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <memory>
 #include <utility>
+
+#include "base/unique_dir.h"
 
 namespace fermata {
 
@@ -168,10 +169,7 @@ Result<void> TreeRemover::remove_directory(int parent, const char* name, const s
 }
 
 Result<void> TreeRemover::empty(UniqueFd directory, const std::string& path, int depth) {
-  struct CloseDir {
-    void operator()(DIR* dir) const { ::closedir(dir); }
-  };
-  const std::unique_ptr<DIR, CloseDir> dir(::fdopendir(directory.get()));
+  const UniqueDir dir(::fdopendir(directory.get()));
   if (!dir) return fail(errno, "read directory '{}'", path);
   const int fd = directory.release();  // the DIR owns it now
   while (const dirent* entry = ::readdir(dir.get())) {

@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
-#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -19,6 +18,7 @@
 #include "base/files.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "base/unique_dir.h"
 #include "bundle/claim.h"
 #include "bundle/descriptors.h"
 #include "bundle/entry.h"
@@ -153,10 +153,7 @@ Result<Container> Runtime::find(const std::string& id) const {
 
 Result<std::vector<Container>> Runtime::list() const {
   std::vector<Container> found;
-  struct CloseDir {
-    void operator()(DIR* dir) const { ::closedir(dir); }
-  };
-  const std::unique_ptr<DIR, CloseDir> dir(::opendir(options_.root.c_str()));
+  const UniqueDir dir(::opendir(options_.root.c_str()));
   if (!dir) {
     if (errno == ENOENT) return found;
     return fail(errno, "read '{}'", options_.root);

@@ -3,9 +3,9 @@
 #include <dirent.h>
 
 #include <cerrno>
-#include <memory>
 
 #include "base/clock.h"
+#include "base/unique_dir.h"
 
 namespace fermata::cri {
 namespace {
@@ -19,7 +19,7 @@ void add(pod::TreeUsage& sum, const pod::TreeUsage& one) {
 
 Result<pod::TreeUsage> ImageUsage::measure_layers() {
   const std::string directory = root_ + "/layers";
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(directory.c_str()), ::closedir);
+  const UniqueDir stream(::opendir(directory.c_str()));
   pod::TreeUsage sum;
   if (!stream) {
     if (errno == ENOENT) return sum;  // no image was ever here

@@ -5,17 +5,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <memory>
 
 #include "base/files.h"
 #include "base/text.h"
+#include "base/unique_dir.h"
 
 namespace fermata::cri {
 namespace {
-
-struct CloseDir {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
 
 bool is_socket(int directory, const char* name) {
   char target[16];
@@ -24,7 +20,7 @@ bool is_socket(int directory, const char* name) {
 }
 
 void count_descriptors(int pid, ProcessCounts& counts) {
-  const std::unique_ptr<DIR, CloseDir> directory(::opendir(fmt::format("/proc/{}/fd", pid).c_str()));
+  const UniqueDir directory(::opendir(fmt::format("/proc/{}/fd", pid).c_str()));
   if (!directory) return;
   ++counts.processes;
   while (const dirent* entry = ::readdir(directory.get())) {

@@ -5,10 +5,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include <memory>
 
 #include "base/files.h"
 #include "base/id.h"
+#include "base/unique_dir.h"
 
 namespace fermata::image {
 namespace {
@@ -48,7 +48,7 @@ WorkDirectory::~WorkDirectory() {
 std::string layer_name(const std::string& chain) { return chain.substr(chain.find(':') + 1, 16); }
 
 Result<void> remove_dead_work(const std::string& root) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir((root + "/tmp").c_str()), ::closedir);
+  const UniqueDir dir(::opendir((root + "/tmp").c_str()));
   if (!dir) return {};
   while (const dirent* entry = ::readdir(dir.get())) {
     const std::string name = entry->d_name;

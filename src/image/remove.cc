@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 
 #include "base/files.h"
 #include "base/id.h"
+#include "base/unique_dir.h"
 #include "image/images_impl.h"
 #include "image/layer_store.h"
 #include "image/work_intent.h"
@@ -190,7 +190,7 @@ Result<void> Images::reconcile() {
   TRY(remove_dead_work(impl_->root));
   TRY(impl_->forget_lost_layers());
   TRY(impl_->drop_unused_layers());
-  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(impl_->layers().c_str()), ::closedir);
+  const UniqueDir dir(::opendir(impl_->layers().c_str()));
   if (!dir) return {};
   while (const dirent* entry = ::readdir(dir.get())) {
     const std::string name = entry->d_name;

@@ -17,11 +17,11 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <memory>
 #include <thread>
 
 #include "base/files.h"
 #include "base/text.h"
+#include "base/unique_dir.h"
 #include "kernel/pidfd.h"
 
 namespace fermata::kernel {
@@ -123,11 +123,8 @@ void enable_from_top(const std::string& root, const std::string& path) {
 }
 
 std::vector<std::string> child_groups(const std::string& directory) {
-  struct CloseDir {
-    void operator()(DIR* dir) const { ::closedir(dir); }
-  };
   std::vector<std::string> children;
-  const std::unique_ptr<DIR, CloseDir> dir(::opendir(directory.c_str()));
+  const UniqueDir dir(::opendir(directory.c_str()));
   if (!dir) return children;
   while (const dirent* entry = ::readdir(dir.get()))
     if (entry->d_type == DT_DIR && entry->d_name[0] != '.')

@@ -5,10 +5,10 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <memory>
 
 #include "base/files.h"
 #include "base/text.h"
+#include "base/unique_dir.h"
 #include "kernel/cgroup.h"
 #include "kernel/cgroup_files.h"
 
@@ -197,11 +197,8 @@ std::optional<BlockStats> block_of_v1(const std::string& directory) {
 
 // The page sizes are those that have files: "hugetlb.2MB.<suffix>".
 std::vector<std::string> page_sizes(const std::string& directory, std::string_view suffix) {
-  struct CloseDir {
-    void operator()(DIR* dir) const { ::closedir(dir); }
-  };
   std::vector<std::string> sizes;
-  const std::unique_ptr<DIR, CloseDir> dir(directory.empty() ? nullptr : ::opendir(directory.c_str()));
+  const UniqueDir dir(directory.empty() ? nullptr : ::opendir(directory.c_str()));
   if (!dir) return sizes;
   while (const dirent* entry = ::readdir(dir.get())) {
     const auto words = split(entry->d_name, '.');

@@ -8,18 +8,14 @@
 
 #include <climits>
 #include <map>
-#include <memory>
 #include <string>
 #include <utility>
 
 #include "base/files.h"
+#include "base/unique_dir.h"
 
 namespace fermata::kernel {
 namespace {
-
-struct CloseDir {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
 
 class Copier {
  public:
@@ -133,7 +129,7 @@ Result<void> Copier::directory(int source, int target) {
   if (::fstat(source, &info) != 0) return fail(errno, "stat");
   // fdopendir takes its descriptor over.
   TRY(UniqueFd listed, open_file_at(source, ".", O_RDONLY | O_DIRECTORY));
-  const std::unique_ptr<DIR, CloseDir> dir(::fdopendir(listed.get()));
+  const UniqueDir dir(::fdopendir(listed.get()));
   if (!dir) return fail(errno, "read directory");
   (void)listed.release();
   while (const dirent* item = ::readdir(dir.get())) {

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <memory>
 
 #include "base/files.h"
+#include "base/unique_dir.h"
 
 namespace fermata::kernel {
 namespace {
@@ -19,11 +19,6 @@ namespace {
 constexpr std::size_t kMaxValue = 65536;  // XATTR_SIZE_MAX
 // Each level costs a descriptor and stack, and whoever makes the tree may be no friend.
 constexpr int kMaxDepth = 400;
-
-struct CloseDir {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
-using Directory = std::unique_ptr<DIR, CloseDir>;
 
 std::string fd_path(int fd) { return fmt::format("/proc/self/fd/{}", fd); }
 
@@ -86,7 +81,7 @@ Result<void> Labeller::content(UniqueFd directory, int depth) const {
     return fail(ErrorKind::unsupported, "'{}' is more than {} directories deep", shown(directory.get(), ""),
                 kMaxDepth);
   // fdopendir takes its descriptor over.
-  const Directory list(::fdopendir(directory.get()));
+  const UniqueDir list(::fdopendir(directory.get()));
   if (!list) return fail(errno, "read '{}'", shown(directory.get(), ""));
   const int fd = directory.release();
   for (;;) {

@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <memory>
 
 #include "base/files.h"
 #include "base/text.h"
+#include "base/unique_dir.h"
 #include "network/pod_ranges.h"
 #include "network/records.h"
 
@@ -50,8 +50,7 @@ std::string ipv6_trouble() {
 // forwarding was turned on. With 2 it goes on (Documentation/networking/ip-sysctl). Interfaces to come take
 // `default`.
 Result<void> keep_advertised_routes() {
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(sysctl_path("ipv6/conf").c_str()),
-                                                      ::closedir);
+  const UniqueDir directory(::opendir(sysctl_path("ipv6/conf").c_str()));
   if (!directory) return fail(errno, "list '{}'", sysctl_path("ipv6/conf"));
   while (const dirent* entry = ::readdir(directory.get())) {
     const std::string_view name = entry->d_name;

@@ -7,14 +7,11 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
+
+#include "base/unique_dir.h"
 
 namespace fermata::pod {
 namespace {
-
-struct CloseDir {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
 
 AllowedDevice describe(const struct stat& info, std::string path, std::string access) {
   return {.device = {.path = std::move(path),
@@ -30,7 +27,7 @@ AllowedDevice describe(const struct stat& info, std::string path, std::string ac
 // Nodes may come and go while /dev is read: what cannot be read any more is left out.
 void collect(const std::string& host, const std::string& container, const std::string& access,
              dev_t file_system, const std::vector<std::string>& skipped, std::vector<AllowedDevice>& found) {
-  const std::unique_ptr<DIR, CloseDir> dir(::opendir(host.c_str()));
+  const UniqueDir dir(::opendir(host.c_str()));
   if (!dir) return;
   while (const dirent* entry = ::readdir(dir.get())) {
     const std::string name = entry->d_name;

@@ -6,16 +6,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <memory>
 
 #include "base/files.h"
+#include "base/unique_dir.h"
 
 namespace fermata::pod {
 namespace {
-
-struct CloseDir {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
 
 std::string directory_of(const std::string& run_root) { return run_root + "/events"; }
 
@@ -34,7 +30,7 @@ Result<EventFeed> EventFeed::open(const std::string& run_root) {
 }
 
 Result<void> EventFeed::scan() {
-  const std::unique_ptr<DIR, CloseDir> directory(::opendir(directory_.c_str()));
+  const UniqueDir directory(::opendir(directory_.c_str()));
   if (!directory) return fail(errno, "read '{}'", directory_);
   while (const dirent* entry = ::readdir(directory.get()))
     if (entry->d_name[0] != '.') waiting_.emplace_back(entry->d_name);

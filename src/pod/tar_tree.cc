@@ -12,10 +12,10 @@
 #include <climits>
 #include <cstring>
 #include <map>
-#include <memory>
 #include <set>
 
 #include "base/files.h"
+#include "base/unique_dir.h"
 #include "kernel/mounts.h"
 #include "pod/tar_writer.h"
 
@@ -25,14 +25,10 @@ namespace {
 // Each level costs a descriptor and stack, and whoever made the tree may be no friend.
 constexpr int kMaxDepth = 400;
 
-struct CloseDir {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
-
 // In their order, so that the same tree gives the same archive.
 Result<std::set<std::string>> names_in(int directory) {
   TRY(UniqueFd own, open_file_at(directory, ".", O_RDONLY | O_DIRECTORY));
-  const std::unique_ptr<DIR, CloseDir> dir(::fdopendir(own.get()));
+  const UniqueDir dir(::fdopendir(own.get()));
   if (!dir) return fail(errno, "read a directory");
   static_cast<void>(own.release());
   std::set<std::string> names;

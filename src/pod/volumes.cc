@@ -7,11 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <memory>
 
 #include "base/file_lock.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "base/unique_dir.h"
 #include "kernel/copy_tree.h"
 #include "kernel/mounts.h"
 #include "kernel/user_namespace.h"
@@ -20,12 +20,8 @@
 namespace fermata::pod {
 namespace {
 
-struct CloseDir {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
-
 bool is_empty(const std::string& path) {
-  const std::unique_ptr<DIR, CloseDir> dir(::opendir(path.c_str()));
+  const UniqueDir dir(::opendir(path.c_str()));
   if (!dir) return false;
   while (const dirent* entry = ::readdir(dir.get())) {
     const std::string_view name = entry->d_name;

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 #include <optional>
 
 #include "base/files.h"
 #include "base/text.h"
+#include "base/unique_dir.h"
 #include "image/transfer/hosts_file.h"
 #include "image/transfer/registries_conf.h"
 
@@ -34,7 +34,7 @@ Result<std::optional<std::string>> read_if_there(const std::string& path) {
 
 std::vector<std::string> names_in(const std::string& directory) {
   std::vector<std::string> names;
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(directory.c_str()), ::closedir);
+  const UniqueDir stream(::opendir(directory.c_str()));
   if (!stream) return names;
   while (const dirent* entry = ::readdir(stream.get())) names.emplace_back(entry->d_name);
   std::sort(names.begin(), names.end());
