@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <limits>
 
 #include "base/text.h"
 #include "monitor/protocol.h"
@@ -60,7 +61,13 @@ std::optional<std::int64_t> parse_timestamp(std::string_view text) {
     if (text.size() != 6 || !hours || !minutes || (text[0] != '+' && text[0] != '-')) return std::nullopt;
     offset = (*hours * 60 + *minutes) * 60 * (text[0] == '+' ? 1 : -1);
   }
-  return (static_cast<std::int64_t>(::timegm(&time)) - offset) * 1'000'000'000 + nanoseconds;
+  // Nanoseconds since 1970 end in 2262 and begin in 1677: what is beyond is as late, or as early, as can be told.
+  const std::int64_t seconds = static_cast<std::int64_t>(::timegm(&time)) - offset;
+  std::int64_t total = 0;
+  if (__builtin_mul_overflow(seconds, std::int64_t{1'000'000'000}, &total) ||
+      __builtin_add_overflow(total, nanoseconds, &total))
+    return seconds > 0 ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min();
+  return total;
 }
 
 std::optional<LogLine> parse_log_line(std::string_view line) {

@@ -20,6 +20,13 @@ TEST(LogReader, ParsesLines) {
     EXPECT_FALSE(parse_log_line(bad)) << bad;
 }
 
+TEST(LogReader, TimesBeyondWhatCanBeCounted) {
+  EXPECT_EQ(parse_timestamp("9999-12-31T23:59:59Z"), INT64_MAX);
+  EXPECT_EQ(parse_timestamp("0001-01-01T00:00:00Z"), INT64_MIN);
+  EXPECT_EQ(parse_timestamp("2262-04-11T23:47:16.854775807Z"), INT64_MAX);
+  EXPECT_EQ(parse_timestamp("2262-04-11T23:47:16.854775806Z"), INT64_MAX - 1);
+}
+
 TEST(LogReader, PartsAreJoined) {
   std::string out;
   const LogPrinter::Sink sink = [&](int stream, std::string_view bytes) {
