@@ -3,12 +3,9 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <cerrno>
 
-#include "base/files.h"
 #include "base/text.h"
-#include "cri/toml_reader.h"
-#include "oci/reference.h"
+#include "base/toml_reader.h"
 
 namespace fermata::cri {
 namespace {
@@ -18,11 +15,6 @@ constexpr std::int64_t kYear = 366 * 24 * 60 * 60;
 // sockaddr_un holds 108 bytes with the zero at the end; unix(7).
 constexpr std::size_t kMaxSocketPath = 107;
 
-Result<void> check_absolute(const std::string& path) {
-  if (path.starts_with('/')) return {};
-  return fail(ErrorKind::invalid_argument, "'{}' is not an absolute path", path);
-}
-
 Result<void> check_optional_path(const std::string& path) {
   return path.empty() ? Result<void>() : check_absolute(path);
 }
@@ -31,12 +23,6 @@ Result<void> check_listen(const std::string& path) {
   TRY(check_absolute(socket_path(path)));
   if (socket_path(path).size() <= kMaxSocketPath) return {};
   return fail(ErrorKind::invalid_argument, "the path of a socket has at most {} bytes", kMaxSocketPath);
-}
-
-Result<void> check_infra_image(const std::string& image) {
-  if (image.empty()) return {};
-  TRY(oci::parse_reference(image));
-  return {};
 }
 
 Result<void> check_ip_address(const std::string& address) {
@@ -49,12 +35,6 @@ Result<void> check_ip_address(const std::string& address) {
 Result<void> check_metrics_address(const std::string& address) {
   if (address.empty()) return {};
   TRY(parse_host_port(address));
-  return {};
-}
-
-Result<void> read_paths(TomlReader& reader, const char* key, std::vector<std::string>& paths) {
-  TRY(reader.strings(key, paths));
-  for (const std::string& path : paths) TRY(check_absolute(path));
   return {};
 }
 
@@ -95,12 +75,12 @@ Result<void> read_streaming(TomlReader& reader, StreamingSettings& streaming) {
 
 Result<void> read_cni(TomlReader& reader, CniSettings& cni) {
   TRY(reader.checked("conf_dir", cni.conf_dir, check_absolute));
-  return read_paths(reader, "bin_dirs", cni.bin_dirs);
+  return reader.checked("bin_dirs", cni.bin_dirs, check_absolute);
 }
 
 Result<void> read_registries(TomlReader& reader, image::RegistryFiles& registries) {
   TRY(reader.checked("conf", registries.conf, check_optional_path));
-  return read_paths(reader, "hosts_dirs", registries.hosts_dirs);
+  return reader.checked("hosts_dirs", registries.hosts_dirs, check_absolute);
 }
 
 Result<void> read_runtime(const std::string& name, TomlReader& reader, Settings& settings) {
@@ -124,13 +104,9 @@ Result<void> read_file_table(TomlReader& reader, Settings& settings) {
                     [&](std::int64_t gid) { settings.socket_gid = static_cast<gid_t>(gid); }));
   TRY(reader.checked("root", settings.root, check_absolute));
   TRY(reader.checked("run_root", settings.run_root, check_absolute));
-  TRY(reader.word("cgroup_manager", "\"cgroupfs\", \"systemd\"", [&](std::string_view name) {
-    const auto manager = pod::parse_cgroup_manager(name);
-    settings.cgroup_manager = manager.value_or(settings.cgroup_manager);
-    return manager.has_value();
-  }));
-  TRY(reader.checked("infra_image", settings.infra_image, check_infra_image));
-  TRY(read_paths(reader, "cdi_dirs", settings.cdi_dirs));
+  TRY(pod::read_cgroup_manager(reader, settings.cgroup_manager));
+  TRY(reader.checked("infra_image", settings.infra_image, pod::check_infra_image));
+  TRY(reader.checked("cdi_dirs", settings.cdi_dirs, check_absolute));
   TRY(reader.number("stats_period", 1, kYear,
                     [&](std::int64_t value) { settings.stats_period = std::chrono::seconds(value); }));
   TRY(reader.table("log", [&](TomlReader& table) { return read_log(table, settings); }));
@@ -174,22 +150,14 @@ Result<HostPort> parse_host_port(std::string_view text) {
 }
 
 Result<Settings> parse_settings(std::string_view text, const std::string& path) {
-  const toml::parse_result parsed = toml::parse(text);
-  if (!parsed)
-    return fail(ErrorKind::invalid_argument, "{}:{}: {}", path, parsed.error().source().begin.line,
-                parsed.error().description());
   Settings settings;
-  TomlReader reader(parsed.table(), path, "");
-  TRY(read_file_table(reader, settings));
-  TRY(reader.finish());
+  TRY(parse_toml(text, path, [&](TomlReader& reader) { return read_file_table(reader, settings); }));
   return settings;
 }
 
 Result<Settings> read_settings(const std::string& path, bool required) {
-  const auto text = read_file(path, 1u << 20);
-  if (text) return parse_settings(*text, path);
-  if (!required && text.error().error_number() == ENOENT) return Settings();
-  return tl::unexpected(text.error());
+  TRY(const std::string text, read_toml_file(path, required));
+  return parse_settings(text, path);
 }
 
 }  // namespace fermata::cri

@@ -9,6 +9,10 @@
 #include "base/error.h"
 #include "cdi/registry.h"
 
+namespace fermata {
+class TomlReader;
+}
+
 namespace fermata::pod {
 
 inline constexpr char kSettingsPath[] = "/etc/fermata/config.toml";
@@ -17,6 +21,10 @@ inline constexpr char kSettingsPath[] = "/etc/fermata/config.toml";
 enum class CgroupManager { cgroupfs, systemd };
 const char* to_string(CgroupManager manager);
 std::optional<CgroupManager> parse_cgroup_manager(std::string_view name);
+
+// Of any file of settings that has them.
+Result<void> read_cgroup_manager(TomlReader& reader, CgroupManager& manager);
+Result<void> check_infra_image(const std::string& image);
 
 struct Settings {
   std::string infra_image;  // runs where the built-in pause would; "": the built-in pause

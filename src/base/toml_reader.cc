@@ -1,10 +1,13 @@
-#include "cri/toml_reader.h"
+#include "base/toml_reader.h"
 
 #include <fmt/format.h>
 
+#include <cerrno>
+
+#include "base/files.h"
 #include "base/text.h"
 
-namespace fermata::cri {
+namespace fermata {
 
 tl::unexpected<Error> TomlReader::wrong(const toml::source_region& where, std::string_view what) const {
   return fail(ErrorKind::invalid_argument, "{}:{}: {}", path_, where.begin.line, what);
@@ -69,6 +72,17 @@ Result<void> TomlReader::checked(const char* key, std::string& value,
   return {};
 }
 
+Result<void> TomlReader::checked(const char* key, std::vector<std::string>& values,
+                                 const std::function<Result<void>(const std::string&)>& check) {
+  TRY(strings(key, values));
+  const toml::node* node = table_.get(key);
+  if (node == nullptr) return {};
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (const auto result = check(values[i]); !result)
+      return wrong(node->as_array()->get(i)->source(), full(key) + ": " + result.error().message());
+  return {};
+}
+
 Result<void> TomlReader::table(const char* key, const std::function<Result<void>(TomlReader&)>& read) {
   const toml::node* node = take(key);
   if (node == nullptr) return {};
@@ -99,4 +113,27 @@ Result<void> TomlReader::finish() const {
   return {};
 }
 
-}  // namespace fermata::cri
+Result<void> check_absolute(const std::string& path) {
+  if (path.starts_with('/')) return {};
+  return fail(ErrorKind::invalid_argument, "'{}' is not an absolute path", path);
+}
+
+Result<std::string> read_toml_file(const std::string& path, bool required) {
+  constexpr std::size_t kMost = 1u << 20;
+  auto text = read_file(path, kMost);
+  if (!text && !required && text.error().error_number() == ENOENT) return std::string();
+  return text;
+}
+
+Result<void> parse_toml(std::string_view text, const std::string& path,
+                        const std::function<Result<void>(TomlReader&)>& read) {
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed)
+    return fail(ErrorKind::invalid_argument, "{}:{}: {}", path, parsed.error().source().begin.line,
+                parsed.error().description());
+  TomlReader reader(parsed.table(), path, "");
+  TRY(read(reader));
+  return reader.finish();
+}
+
+}  // namespace fermata
