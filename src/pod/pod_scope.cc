@@ -54,4 +54,12 @@ Result<void> release_commands(const kernel::CgroupMounts& mounts, const std::str
   }
 }
 
+Result<void> end_scope(const kernel::CgroupMounts& mounts, const std::string& path) {
+  const auto group = kernel::Cgroup::open(mounts, path);
+  if (!group.exists()) return {};
+  TRY(scope::Scopes * systemd, scope::load_scopes());
+  TRY(systemd->stop(path.substr(path.rfind('/') + 1)));
+  return group.exists() ? group.remove() : Result<void>();
+}
+
 }  // namespace fermata::pod

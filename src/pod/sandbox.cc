@@ -27,6 +27,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kMonitorPatience{2000};   // to exit once it was told to
 constexpr milliseconds kProcessPatience{10000};  // for killed processes to be gone
+// Below the pod's own group.
+constexpr const char* kPodGroups[] = {"/infra", "/ctrs"};
 
 // Waits for a process's end. False: not in time.
 bool wait_gone(int pidfd, milliseconds timeout) {
@@ -76,6 +78,21 @@ Result<void> remove_group(const kernel::CgroupMounts& mounts, const std::string&
     if (!empty) return fail(ErrorKind::unavailable, "killed processes of cgroup '{}' do not end", path);
   }
   return group.remove();
+}
+
+// Without its monitor a scope is empty, and systemd takes it away: the groups below it first, and it gives up
+// for ever if one of them vanishes under its hands (cg_trim() of systemd 252 ends with the first ENOENT). So
+// what is ours goes as long as the monitor is there. False: processes are left in it, or hierarchies of version
+// 1, of which systemd does not know them all.
+Result<bool> clear_scope(const kernel::CgroupMounts& mounts, const std::string& scope) {
+  if (!mounts.pure_v2()) return false;
+  for (const char* inner : kPodGroups) {
+    const auto group = kernel::Cgroup::open(mounts, scope + inner);
+    if (!group.exists()) continue;
+    TRY(const auto members, group.processes());
+    if (!members.empty() || !group.remove()) return false;
+  }
+  return true;
 }
 
 Result<void> write_sysctls(const std::map<std::string, std::string>& sysctls) {
@@ -182,6 +199,11 @@ Result<LivePod> Engine::Impl::make_sandbox(PodRow& pod) {
 
 Result<bool> Engine::Impl::destroy_sandbox(const PodRow& pod, std::optional<LivePod> live) {
   TRY(const auto* mounts, cgroup_mounts());
+  const std::string group = pod_cgroup(pod);
+  bool clean = false;
+  if (live && is_scope(group)) {
+    TRY(clean, clear_scope(*mounts, group));
+  }
   if (live) {
     // Half made, it may have processes that nobody will ever answer for.
     auto ended = end_monitor(live->client, !pod.ready);
@@ -195,12 +217,13 @@ Result<bool> Engine::Impl::destroy_sandbox(const PodRow& pod, std::optional<Live
   // What the plugins could not take away stays recorded, and stop_pod() and remove_pod() try again; it must
   // not keep everything else here.
   if (pod.config.net == "cni") static_cast<void>(detach_cni(pod).has_value());
-  const std::string group = pod_cgroup(pod);
   if (is_scope(group)) {
     TRY(release_commands(*mounts, group));
-    // The scope itself is systemd's, which hears that it is empty as long as it is there.
-    for (const char* inner : {"/infra", "/ctrs", PodScope::kMonitorGroup})
-      TRY(remove_group(*mounts, group + inner));
+    // The rest is systemd's, which hears that the scope is empty.
+    if (!clean) {
+      for (const char* inner : kPodGroups) TRY(remove_group(*mounts, group + inner));
+      TRY(end_scope(*mounts, group));
+    }
   } else {
     TRY(remove_group(*mounts, group));
   }
