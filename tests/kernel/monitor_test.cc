@@ -444,6 +444,7 @@ TEST_F(MonitorTest, EventCommandIsCoalesced) {
 
 TEST_F(MonitorTest, ManyShortProcessesLeaveNothing) {
   auto client = connect();
+  ASSERT_TRUE(client.hello());  // it has our connection, which is one of its descriptors
   const auto descriptors = [&] {
     return std::distance(std::filesystem::directory_iterator(process_file(monitor_pid_, "fd")), {});
   };
