@@ -4,7 +4,9 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/status.h>
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -22,9 +24,12 @@ class Calls {
   grpc::Status run(const char* method, const Request& request, Work&& work) {
     const auto begin = std::chrono::steady_clock::now();
     grpc::Status status = std::forward<Work>(work)();
+    served_.fetch_add(1, std::memory_order_relaxed);
     tell(method, subject_of(request), status, std::chrono::steady_clock::now() - begin);
     return status;
   }
+  // Calls that have ended so far.
+  std::uint64_t served() const { return served_.load(std::memory_order_relaxed); }
 
  private:
   // What the call is about. Never more of the request: it may hold passwords.
@@ -45,6 +50,7 @@ class Calls {
 
   Log& log_;
   Metrics& metrics_;
+  std::atomic<std::uint64_t> served_ = 0;
 };
 
 }  // namespace fermata::cri

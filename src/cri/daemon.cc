@@ -4,8 +4,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "cri/calls.h"
 #include "cri/container_events.h"
@@ -31,6 +35,8 @@ namespace {
 constexpr std::chrono::seconds kPatience{10};
 // Each arena of malloc(3) keeps memory of its own; calls come on any thread.
 constexpr int kMaxArenas = 2;
+// How often what the calls have left free is given back to the kernel; malloc(3) itself keeps it.
+constexpr std::chrono::milliseconds kTrimPeriod{60'000};
 
 pod::EngineOptions engine_options(const Settings& settings) {
   pod::EngineOptions options;
@@ -73,6 +79,8 @@ class Daemon {
   Result<void> start();
   void reload();
   void shut_down();
+  // To be called now and then, at least once in kTrimPeriod.
+  void trim_memory();
   Log& log() { return log_; }
 
  private:
@@ -99,6 +107,8 @@ class Daemon {
   std::unique_ptr<grpc::Service> runtime_service_, image_service_;
   std::unique_ptr<MetricsServer> metrics_server_;
   std::optional<RpcServer> server_;
+  std::uint64_t calls_at_trim_ = 0;
+  std::chrono::steady_clock::time_point next_trim_;
 };
 
 Population Daemon::population() {
@@ -173,14 +183,23 @@ void Daemon::shut_down() {
   server_->shut_down(kPatience);
 }
 
+void Daemon::trim_memory() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_trim_) return;
+  next_trim_ = now + kTrimPeriod;
+  const std::uint64_t served = calls_.served();
+  if (std::exchange(calls_at_trim_, served) != served) ::malloc_trim(0);
+}
+
 Result<void> watch_signals(Daemon& daemon, const SignalQueue& signals, const ServiceManager& manager) {
-  std::optional<std::chrono::milliseconds> period;
+  auto period = kTrimPeriod;
   // Half of it, as sd_watchdog_enabled(3) wants it.
   if (const auto watchdog = manager.watchdog())
-    period = std::chrono::duration_cast<std::chrono::milliseconds>(*watchdog) / 2;
+    period = std::min(period, std::chrono::duration_cast<std::chrono::milliseconds>(*watchdog) / 2);
   while (true) {
     TRY(const auto signal, signals.next(period));
     manager.alive();
+    daemon.trim_memory();
     if (signal == SIGHUP) {
       manager.reloading();
       daemon.reload();
