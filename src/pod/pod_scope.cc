@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/id.h"
+#include "scope/scope_name.h"
 #include "scope/scopes.h"
 
 namespace fermata::pod {
@@ -20,11 +21,12 @@ constexpr std::uint64_t kStopPatience = 10000000;
 }  // namespace
 
 Result<PodScope> PodScope::make(const kernel::CgroupMounts& mounts, const std::string& engine,
-                                const std::string& pod, const std::string& slice) {
+                                const std::string& pod, const std::string& parent) {
+  TRY(const std::string slice, scope::parent_slice(parent.empty() ? kSlice : parent));
   TRY(scope::Scopes * systemd, scope::load_scopes());
   TRY(scope::Keeper keeper, scope::Keeper::start());
   PodScope made(std::move(keeper));
-  const scope::ScopeRequest request = {.slice = slice.empty() ? kSlice : slice,
+  const scope::ScopeRequest request = {.slice = slice,
                                        .unit = fmt::format("{}-{}.scope", engine, pod),
                                        .description = fmt::format("Fermata pod {}", short_id(pod)),
                                        .pid = made.keeper_.pid(),

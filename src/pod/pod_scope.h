@@ -18,9 +18,9 @@ class PodScope {
 
   // Asks systemd for "<engine>-<pod>.scope". Until a monitor is in it a process of ours keeps the scope
   // alive; it ends with this.
-  // `slice`: of systemd, "": that of containers.
+  // `parent`: a slice or the path of its group; "": the slice of containers.
   static Result<PodScope> make(const kernel::CgroupMounts& mounts, const std::string& engine,
-                               const std::string& pod, const std::string& slice);
+                               const std::string& pod, const std::string& parent);
 
   // Below the hierarchies.
   const std::string& path() const { return path_; }

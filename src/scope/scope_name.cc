@@ -40,6 +40,15 @@ Result<std::string> slice_directory(std::string_view slice) {
   return path;
 }
 
+Result<std::string> parent_slice(std::string_view cgroup_parent) {
+  const std::string_view slice = cgroup_parent.substr(cgroup_parent.rfind('/') + 1);
+  if (const auto directory = slice_directory(slice); !directory)
+    return fail_with(
+        directory.error(),
+        fmt::format("cgroup parent '{}': with the systemd cgroup driver it is a slice", cgroup_parent));
+  return std::string(slice);
+}
+
 Result<ScopeName> parse_scope_name(std::string_view cgroups_path, std::string_view id) {
   auto parts = split(cgroups_path, ':');
   if (cgroups_path.empty()) parts = {kDefaultSlice, kDefaultPrefix, id};

@@ -18,5 +18,8 @@ struct ScopeName {
 Result<ScopeName> parse_scope_name(std::string_view cgroups_path, std::string_view id);
 // Where systemd puts a slice below the root: "a-b.slice" -> "a.slice/a-b.slice"; "-.slice", the root, -> "".
 Result<std::string> slice_directory(std::string_view slice);
+// The slice that a cgroup parent stands for: its name, or, as kubelets write it, the path of its group:
+// "/a.slice/a-b.slice" -> "a-b.slice".
+Result<std::string> parent_slice(std::string_view cgroup_parent);
 
 }  // namespace fermata::scope

@@ -19,6 +19,17 @@ TEST(SliceDirectory, RefusesWhatIsNone) {
   EXPECT_FALSE(slice_directory(std::string(256, 'a') + ".slice"));
 }
 
+TEST(ParentSlice, IsNamedOrTheEndOfAPath) {
+  EXPECT_EQ(parent_slice("kubepods.slice").value_or("?"), "kubepods.slice");
+  EXPECT_EQ(
+      parent_slice("kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod1_2.slice").value_or("?"),
+      "kubepods-besteffort-pod1_2.slice");
+  EXPECT_EQ(parent_slice("/a.slice/a-b.slice").value_or("?"), "a-b.slice");
+  for (const char* parent : {"", "/", "kubepods", "kubepods.slice/pod1", "a.slice/"})
+    EXPECT_FALSE(parent_slice(parent)) << parent;
+  EXPECT_THAT(parent_slice("kubepods/pod1").error().message(), testing::HasSubstr("'kubepods/pod1'"));
+}
+
 TEST(ScopeName, IsReadFromThreeParts) {
   const auto name = parse_scope_name("kubepods-besteffort.slice:cri:web", "id");
   ASSERT_TRUE(name) << name.error().message();

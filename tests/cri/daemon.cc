@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <utility>
 
@@ -60,7 +61,10 @@ void Daemon::write_containerd_configuration() const {
 void Daemon::write_fermatad_configuration() const {
   // An empty directory: the built-in network.
   const std::string& at = options_.directory;
-  spill(at + "/config.toml", "cdi_dirs = [\"" + at + "/cdi\"]\n[cni]\nconf_dir = \"" + at +
+  std::string manager;
+  if (const char* name = std::getenv("FERMATA_TEST_CGROUP_MANAGER"))
+    manager = std::string("cgroup_manager = \"") + name + "\"\n";
+  spill(at + "/config.toml", manager + "cdi_dirs = [\"" + at + "/cdi\"]\n[cni]\nconf_dir = \"" + at +
                                  "/cni\"\n[runtimes.runc]\npath = \"" + kRunc +
                                  "\"\n[runtimes.crun]\npath = \"" + kCrun + "\"\n");
 }

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -14,6 +16,7 @@
 #include "e2e/support/isolation.h"
 #include "e2e/support/snapshot.h"
 #include "kernel/support/registry_process.h"
+#include "scope/scope_name.h"
 
 namespace fermata::cri_test {
 
@@ -66,7 +69,8 @@ class Surroundings {
     return e2e::engine_processes({.root = directory_, .run_root = directory_, .tag = tag_});
   }
   std::string find_cgroups(const std::string& action) const {
-    return run_program({"sh", "-c", "find /sys/fs/cgroup -depth -type d -path '*" + tag_ + "/*' " + action})
+    return run_program(
+               {"sh", "-c", "find /sys/fs/cgroup -depth -type d -path '*" + tag_ + "[/-]*' " + action})
         .out;
   }
 
@@ -138,6 +142,14 @@ std::set<std::string> ids(const std::vector<Item>& list) {
   return result;
 }
 
+// As a kubelet writes it; a slice's name has the names of those above it, with dashes between.
+std::string cgroup_parent(std::string name) {
+  const std::string& tag = surroundings().tag();
+  if (std::getenv("FERMATA_TEST_CGROUP_MANAGER") == nullptr) return "/" + tag + "/pod_" + name;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return "/" + scope::slice_directory(tag + "-pod_" + name + ".slice").value();
+}
+
 // Links that pods make; a bridge stays.
 std::set<std::string> links() {
   std::set<std::string> result;
@@ -177,7 +189,12 @@ void CriTest::TearDown() {
   // The daemon itself may keep what it needs: only what pods had is looked for.
   EXPECT_TRUE(eventually([&] { return e2e::host_mounts() == before_; })) << "mounts are left behind";
   if (!is_containerd()) {
-    EXPECT_EQ("", surroundings().find_cgroups("-path '*/pod*/*'")) << "cgroups are left behind";
+    std::string left;
+    EXPECT_TRUE(eventually([&] {
+      left = surroundings().find_cgroups("-path '*pod_*/*'");
+      return left.empty();
+    })) << "cgroups are left behind: "
+        << left;
   }
 }
 
@@ -191,7 +208,7 @@ v1::PodSandboxConfig CriTest::pod_config(const std::string& name) {
   (*config.mutable_labels())["name"] = name;
   (*config.mutable_labels())["of"] = "tests";
   (*config.mutable_annotations())["note"] = "about " + name;
-  config.mutable_linux()->set_cgroup_parent("/" + surroundings().tag() + "/pod-" + name);
+  config.mutable_linux()->set_cgroup_parent(cgroup_parent(name));
   return config;
 }
 
