@@ -69,7 +69,7 @@ Result<std::string> Containers::create(const v1::CreateContainerRequest& request
   if (!pod.info.ready)
     return fail(ErrorKind::conflict, "pod {} is not ready: it has ended", request.pod_sandbox_id());
   const ContainerPlace place{.pod = pod.info.id, .sandbox = pod.request};
-  TRY(auto config, plan_container(request, place, limits_, read_profile));
+  TRY(auto config, plan_container(request, place, limit_support_of(pod.info.cgroup, limits_), read_profile));
   TRY(auto before, made_before(*engine, config.name, request));
   if (before) return std::move(*before);
   TRY(check_target(*engine, pod, config));
@@ -198,9 +198,9 @@ grpc::Status Containers::UpdateContainerResources(grpc::ServerContext&,
                                                   const v1::UpdateContainerResourcesRequest& request,
                                                   v1::UpdateContainerResourcesResponse&) {
   if (request.container_id().empty()) return missing("container_id");
-  RPC_TRY(const auto changes, changed_limits(request.linux(), limits_));
   RPC_TRY(auto engine, engines_.lease());
   RPC_TRY(const Member asked, member(*engine, request.container_id()));
+  RPC_TRY(const auto changes, changed_limits(request.linux(), limit_support_of(asked.info.cgroup, limits_)));
   RPC_TRY(engine->update(asked.info.id, changes));
   return grpc::Status::OK;
 }

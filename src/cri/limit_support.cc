@@ -23,6 +23,14 @@ bool counts_swap_v2(const std::string& unified) {
   return true;
 }
 
+// True, too, where that cannot be read: then the limit's own error tells more.
+bool has_hugetlb(const std::string& directory) {
+  const auto controllers = read_file(directory + "/cgroup.controllers");
+  if (!controllers) return true;
+  const auto names = split(trim(*controllers), ' ');
+  return std::find(names.begin(), names.end(), "hugetlb") != names.end();
+}
+
 const std::string* hierarchy_of(const kernel::CgroupMounts& mounts, std::string_view controller) {
   for (const auto& hierarchy : mounts.v1) {
     const auto controllers = split(hierarchy.controllers, ',');
@@ -36,18 +44,24 @@ const std::string* hierarchy_of(const kernel::CgroupMounts& mounts, std::string_
 
 LimitSupport detect_limit_support() {
   const auto mounts = kernel::CgroupMounts::of_host();
-  if (!mounts) return {.swap = false, .hugepages = false};
+  if (!mounts) return {.swap = false, .hugepages = false, .unified = {}};
   LimitSupport support;
   if (mounts->pure_v2()) {
+    support.unified = mounts->unified;
     support.swap = counts_swap_v2(mounts->unified);
-    const auto controllers = read_file(mounts->unified + "/cgroup.controllers");
-    support.hugepages = controllers && controllers->find("hugetlb") != std::string::npos;
+    support.hugepages = has_hugetlb(mounts->unified);
     return support;
   }
   const std::string* memory = hierarchy_of(*mounts, "memory");
   support.swap = memory != nullptr && exists(*memory + "/memory.memsw.limit_in_bytes");
   support.hugepages = hierarchy_of(*mounts, "hugetlb") != nullptr;
   return support;
+}
+
+LimitSupport limit_support_of(const std::string& group, LimitSupport host) {
+  if (host.hugepages && !host.unified.empty() && !group.empty())
+    host.hugepages = has_hugetlb(host.unified + "/" + group);
+  return host;
 }
 
 }  // namespace fermata::cri

@@ -39,6 +39,15 @@ TEST_F(Resources, LimitAContainer) {
   EXPECT_TRUE(quota == "50000" || quota == "50000 100000") << quota;
 }
 
+// A kubelet limits all sizes that a pod does not ask for to nothing, whether the controller can be had or not.
+TEST_F(Resources, OfHugePagesThatAreNotGivenNeedNoController) {
+  v1::ContainerConfig config = limited({"sleep", "1000"}, 64 * kMegabyte);
+  auto* pages = config.mutable_linux()->mutable_resources()->add_hugepage_limits();
+  pages->set_page_size("2MB");
+  pages->set_limit(0);
+  EXPECT_EQ(v1::CONTAINER_RUNNING, status(run(run_pod(), config)).state());
+}
+
 TEST_F(Resources, AreShownInTheStatus) {
   const std::string id = run(run_pod(), limited({"sleep", "1000"}, 64 * kMegabyte));
   const v1::ContainerStatus at = status(id);
