@@ -189,15 +189,19 @@ Result<MonitorClient::Answer> MonitorClient::ask(const Packet& packet, const cha
   return receive(packet.type, what);
 }
 
-Result<MonitorClient::Answer> MonitorClient::demand(const Packet& packet, const char* what) {
-  TRY(auto answer, ask(packet, what));
+Result<MonitorClient::Answer> MonitorClient::receive_success(Type asked, const char* what) {
+  TRY(auto answer, receive(asked, what));
   if (answer.reply.error != 0) return fail(answer.reply.error, "{}", what);
   return answer;
 }
 
+Result<MonitorClient::Answer> MonitorClient::demand(const Packet& packet, const char* what) {
+  TRY(send(packet, what));
+  return receive_success(packet.type, what);
+}
+
 Result<PodNamespaces> MonitorClient::receive_namespaces(Type asked, const char* what) {
-  TRY(auto answer, receive(asked, what));
-  if (answer.reply.error != 0) return fail(answer.reply.error, "{}", what);
+  TRY(auto answer, receive_success(asked, what));
   PodNamespaces namespaces;
   for (std::size_t i = 0; i < answer.fds.size(); ++i) {
     switch (answer.tags[i]) {

@@ -110,6 +110,7 @@ class MonitorClient {
   Result<Answer> ask(const Packet& packet, const char* what);
   // The same, and an error in the Reply is an Error.
   Result<Answer> demand(const Packet& packet, const char* what);
+  Result<Answer> receive_success(monitor::Type asked, const char* what);
   Result<PodNamespaces> receive_namespaces(monitor::Type asked, const char* what);
 
   UniqueFd socket_;

@@ -39,8 +39,8 @@ inline bool is_scope(const std::string& group) { return group.ends_with(".scope"
 // Moves the commands that a monitor has started, of which this process may be one, out of its group: they
 // have work to do after the pod. The monitor itself has ended. `path`: the scope's group.
 Result<void> release_commands(const kernel::CgroupMounts& mounts, const std::string& path);
-// Of a scope that processes have left which systemd may have counted on: waits for systemd to be done with
-// it, and removes what it has left behind.
+// For a scope that was empty while there were still groups of ours below it: has systemd end it, and removes
+// what is left of it then.
 Result<void> end_scope(const kernel::CgroupMounts& mounts, const std::string& path);
 
 }  // namespace fermata::pod
