@@ -85,13 +85,13 @@ TEST(Init, ReadOnlyRootGetsItsMountPointsFirst) {
   auto spec =
       root.spec("touch /x; touch /tmp/y && echo tmp-writable; ls -d /new/dir; readlink /proc/self/cwd");
   spec.root_readonly = true;
-  spec.process.cwd = "/work/dir";
+  spec.process.cwd = "/start/dir";
   spec.mounts.push_back({.destination = "/new/dir", .type = "tmpfs", .source = "tmpfs"});
   spec.mounts.push_back({.destination = "/tmp", .type = "tmpfs", .source = "tmpfs"});
   const auto outcome = run(spec);
   EXPECT_THAT(outcome.output, HasSubstr("/x: Read-only file system"));
   EXPECT_THAT(outcome.output, HasSubstr("tmp-writable"));
-  EXPECT_THAT(outcome.output, HasSubstr("/new/dir\n/work/dir\n"));
+  EXPECT_THAT(outcome.output, HasSubstr("/new/dir\n/start/dir\n"));
 }
 
 TEST(Init, BecomesTheUserWithItsCapabilities) {
