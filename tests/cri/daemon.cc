@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <utility>
 
+#include "e2e/support/cgroup_manager.h"
 #include "e2e/support/host.h"
 
 namespace fermata::cri_test {
@@ -61,9 +61,8 @@ void Daemon::write_containerd_configuration() const {
 void Daemon::write_fermatad_configuration() const {
   // An empty directory: the built-in network.
   const std::string& at = options_.directory;
-  std::string manager;
-  if (const char* name = std::getenv("FERMATA_TEST_CGROUP_MANAGER"))
-    manager = std::string("cgroup_manager = \"") + name + "\"\n";
+  std::string manager = e2e::cgroup_manager();
+  if (!manager.empty()) manager = "cgroup_manager = \"" + manager + "\"\n";
   spill(at + "/config.toml", manager + "cdi_dirs = [\"" + at + "/cdi\"]\n[cni]\nconf_dir = \"" + at +
                                  "/cni\"\n[runtimes.runc]\npath = \"" + kRunc +
                                  "\"\n[runtimes.crun]\npath = \"" + kCrun + "\"\n");

@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <sstream>
 
+#include "e2e/support/cgroup_manager.h"
+
 namespace fermata::e2e {
 namespace {
 
@@ -48,11 +50,8 @@ Host::~Host() {
 
 Arguments Host::command(const Arguments& arguments) const {
   Arguments result{kFermata, "--root", root_, "--run-root", run_root_};
-  // Where systemd is the first process (tests/vm/run).
-  if (const char* manager = std::getenv("FERMATA_TEST_CGROUP_MANAGER")) {
-    result.emplace_back("--cgroup-manager");
-    result.emplace_back(manager);
-  }
+  if (const std::string manager = cgroup_manager(); !manager.empty())
+    result.insert(result.end(), {"--cgroup-manager", manager});
   result.insert(result.end(), arguments.begin(), arguments.end());
   return result;
 }
