@@ -3,6 +3,7 @@
 set(monitor_layer ${PROJECT_SOURCE_DIR}/src/monitor)
 file(GLOB monitor_sources CONFIGURE_DEPENDS ${monitor_layer}/*.cc)
 list(FILTER monitor_sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
+list(APPEND monitor_sources ${PROJECT_SOURCE_DIR}/src/kernel/core/spawn.cc)
 set(monitor_freestanding OFF)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|aarch64|arm64)$")
   set(monitor_freestanding ON)

@@ -11,7 +11,7 @@
 #include "monitor/loop.h"
 #include "monitor/protocol.h"
 #include "monitor/server.h"
-#include "monitor/spawn.h"
+#include "monitor/inherited.h"
 
 namespace monitor = fermata::monitor;
 

@@ -9,13 +9,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 
 #include "base/text.h"
 #include "kernel/core/mount_attributes.h"
 #include "kernel/core/packet.h"
 #include "kernel/core/rooted.h"
+#include "kernel/core/spawn.h"
 
 namespace fermata::kernel {
 namespace {
@@ -69,22 +69,27 @@ Result<UniqueFd> clone_tree_in(int mount_namespace, const std::string& path) {
     return fail(errno, "make a socket pair");
   const UniqueFd ours(ends[0]);
   UniqueFd theirs(ends[1]);
-  // CLONE_VFORK and CLONE_VM: no page tables are copied, which is most of fork's price; we stand still
-  // meanwhile. The child has its own fs (root, working directory) and namespaces: without CLONE_FS setns
-  // changes only its own.
+  // No page tables are copied, which is most of fork's price. The child has its own fs (root, working
+  // directory) and namespaces: without CLONE_FS setns changes only its own.
   struct Arguments {
     int mount_namespace;
     const char* path;
     int socket;
   } arguments = {mount_namespace, path.c_str(), theirs.get()};
-  alignas(16) char stack[16384];
-  const int child = ::clone(
-      [](void* data) -> int {
-        const auto* given = static_cast<const Arguments*>(data);
-        clone_tree_child(given->mount_namespace, given->path, given->socket);
-      },
-      stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &arguments);
-  if (child < 0) return fail(errno, "start a child to enter a mount namespace");
+  alignas(64) unsigned char stack[16384];
+  int child = 0;
+  {
+    const BlockedSignals blocked;
+    child = spawn({.run =
+                       [](void* data) {
+                         const auto* given = static_cast<const Arguments*>(data);
+                         clone_tree_child(given->mount_namespace, given->path, given->socket);
+                       },
+                   .argument = &arguments,
+                   .stack = stack,
+                   .stack_size = sizeof stack});
+  }
+  if (child < 0) return fail(-child, "start a child to enter a mount namespace");
   theirs.reset();
   auto [error, tree] = receive_answer(ours.get());
   while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {

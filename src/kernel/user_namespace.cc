@@ -13,13 +13,15 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "kernel/core/raw.h"
+#include "kernel/core/spawn.h"
 
 namespace fermata::kernel {
 namespace {
 
 // The one process of a new namespace: it waits to be killed, by us or by our end. It shares our memory, so it
-// makes raw system calls only: libc's would write to our errno.
-int wait_for_the_end(void*) {
+// makes raw system calls only: libc's would write to our errno, a sanitizer's code to its notes on our
+// thread.
+[[gnu::no_sanitize("address", "thread", "undefined")]] void wait_for_the_end(void*) {
   raw::call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   for (;;) raw::call(SYS_ppoll, nullptr, 0, nullptr, nullptr, 0);
 }
@@ -28,14 +30,13 @@ int wait_for_the_end(void*) {
 class Holder {
  public:
   Holder() {
-    // Blocked, for a handler of ours must not run in a child that shares our memory.
-    sigset_t all, before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    const BlockedSignals blocked;
     // No exit signal: who waits for any child of theirs does not get this one.
-    pid_ = ::clone(wait_for_the_end, stack_ + sizeof stack_, CLONE_NEWUSER | CLONE_VM, nullptr);
-    error_ = pid_ < 0 ? errno : 0;
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    pid_ = spawn({.flags = CLONE_NEWUSER,
+                  .run = wait_for_the_end,
+                  .stack = stack_,
+                  .stack_size = sizeof stack_,
+                  .stays = true});
   }
   ~Holder() {
     if (pid_ <= 0) return;
@@ -46,13 +47,12 @@ class Holder {
   Holder(const Holder&) = delete;
   Holder& operator=(const Holder&) = delete;
 
-  int error() const { return error_; }
+  int error() const { return pid_ < 0 ? -pid_ : 0; }
   std::string file(const char* name) const { return fmt::format("/proc/{}/{}", pid_, name); }
 
  private:
-  alignas(16) unsigned char stack_[4096];
-  int pid_ = -1;
-  int error_ = 0;
+  alignas(64) unsigned char stack_[4096];
+  int pid_ = -1;  // or -errno
 };
 
 Result<void> write_map(const Holder& holder, const char* name, const std::vector<IdRange>& ranges) {

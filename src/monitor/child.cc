@@ -10,7 +10,8 @@
 
 #include <cerrno>
 
-#include "monitor/spawn.h"
+#include "kernel/core/spawn.h"
+#include "monitor/inherited.h"
 #include "monitor/text.h"
 
 namespace fermata::monitor {
@@ -108,12 +109,12 @@ void run_first(void* argument) {
     fail_in(plan, Stage::namespaces);
   if (become_root() != 0) fail_in(plan, Stage::namespaces);
   const int pid =
-      spawn({.flags = CLONE_PARENT | (plan.new_pid ? static_cast<std::uint64_t>(CLONE_NEWPID) : 0),
-             .run = run_mapped,
-             .argument = &mapped,
-             .pidfd = &mapped.pidfd,
-             .stack = mapped_stack,
-             .stack_size = sizeof mapped_stack});
+      kernel::spawn({.flags = CLONE_PARENT | (plan.new_pid ? static_cast<std::uint64_t>(CLONE_NEWPID) : 0),
+                     .run = run_mapped,
+                     .argument = &mapped,
+                     .pidfd = &mapped.pidfd,
+                     .stack = mapped_stack,
+                     .stack_size = sizeof mapped_stack});
   if (pid < 0) {
     errno = -pid;
     fail_in(plan, Stage::clone);
@@ -137,7 +138,7 @@ int start_mapped_child(ChildPlan& plan, int& pidfd) {
   Mapped mapped = {.plan = &plan};
   const int dumpable = ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
   const int first =
-      spawn({.flags = CLONE_FILES, .cgroup = plan.cgroup_v2, .run = run_first, .argument = &mapped});
+      kernel::spawn({.flags = CLONE_FILES, .cgroup = plan.cgroup_v2, .run = run_first, .argument = &mapped});
   if (first < 0) return fail_clone(plan, -first);
   // A change of credentials takes it from all who share the memory.
   if (dumpable == 1) ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
@@ -159,11 +160,11 @@ int start_plain_child(ChildPlan& plan, int& pidfd) {
     plan.stage = Stage::namespaces;
     return 0;
   }
-  const int pid = spawn({.flags = plan.new_pid ? static_cast<std::uint64_t>(CLONE_NEWPID) : 0,
-                         .cgroup = plan.cgroup_v2,
-                         .run = run_child,
-                         .argument = &plan,
-                         .pidfd = &pidfd});
+  const int pid = kernel::spawn({.flags = plan.new_pid ? static_cast<std::uint64_t>(CLONE_NEWPID) : 0,
+                                 .cgroup = plan.cgroup_v2,
+                                 .run = run_child,
+                                 .argument = &plan,
+                                 .pidfd = &pidfd});
   if (own >= 0) ::setns(own, CLONE_NEWPID);
   if (pid < 0) return fail_clone(plan, -pid);
   if (plan.error == 0) return pid;

@@ -2,7 +2,8 @@
 
 #include <unistd.h>
 
-#include "monitor/spawn.h"
+#include "kernel/core/spawn.h"
+#include "monitor/inherited.h"
 
 namespace fermata::monitor::event_command {
 namespace {
@@ -33,7 +34,7 @@ void notify() {
   if (state.arguments == nullptr || state.arguments[0] == nullptr) return;
   state.again = state.pid > 0;
   if (state.again) return;
-  const int pid = spawn({.run = run_command});
+  const int pid = kernel::spawn({.run = run_command});
   // Without a process to be had, the next event or the next command of the user catches up.
   if (pid > 0) state.pid = pid;
 }

@@ -13,8 +13,8 @@
 #include <cstring>
 
 #include "base/core/unique_fd.h"
+#include "kernel/core/spawn.h"
 #include "monitor/child.h"
-#include "monitor/spawn.h"
 #include "monitor/text.h"
 
 namespace fermata::monitor {
@@ -95,7 +95,7 @@ int make_namespaces(const Setup& setup, UniqueFd user, Namespaces& namespaces) {
   Maker maker = {.setup = &setup, .user = user.get()};
   const std::uint64_t born_in = user.valid() ? 0 : setup.flags | CLONE_NEWNS;
   const int dumpable = ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
-  const int pid = spawn({.flags = born_in | CLONE_FILES, .run = run_maker, .argument = &maker});
+  const int pid = kernel::spawn({.flags = born_in | CLONE_FILES, .run = run_maker, .argument = &maker});
   if (pid < 0) return -pid;
   // A change of credentials takes it from all who share the memory.
   if (dumpable == 1) ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);

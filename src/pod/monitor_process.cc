@@ -15,9 +15,9 @@
 #include <memory>
 
 #include "base/files.h"
+#include "kernel/core/spawn.h"
 #include "kernel/program.h"
 #include "monitor/protocol.h"
-#include "monitor/spawn.h"
 
 namespace fermata::pod {
 namespace {
@@ -74,31 +74,14 @@ void run_between(void* argument) {
     ::_exit(127);
   }
   birth.in_group = true;
-  const int pid = monitor::spawn({.cgroup = birth.group->v2.get(),
-                                  .run = run_monitor,
-                                  .argument = argument,
-                                  .stack = birth.second_stack,
-                                  .stack_size = kStackSize});
+  const int pid = kernel::spawn({.cgroup = birth.group->v2.get(),
+                                 .run = run_monitor,
+                                 .argument = argument,
+                                 .stack = birth.second_stack,
+                                 .stack_size = kStackSize});
   if (pid < 0) birth.error = -pid;
   ::_exit(0);
 }
-
-// The children share our handlers and our memory: no signal may run one in them. The monitor sets its own
-// mask.
-class BlockedSignals {
- public:
-  BlockedSignals() {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  BlockedSignals(const BlockedSignals&) = delete;
-  BlockedSignals& operator=(const BlockedSignals&) = delete;
-
- private:
-  sigset_t before_;
-};
 
 }  // namespace
 
@@ -124,8 +107,8 @@ Result<void> spawn_monitor(const std::string& run_directory, const std::vector<s
                  .listener = listener.get(),
                  .second_stack = stacks->second};
   {
-    const BlockedSignals blocked;
-    const int pid = monitor::spawn(
+    const kernel::BlockedSignals blocked;  // the monitor sets a mask of its own
+    const int pid = kernel::spawn(
         {.run = run_between, .argument = &birth, .stack = stacks->first, .stack_size = kStackSize});
     if (pid < 0) return fail(-pid, "start '{}'", program);
     // It has called exit already, or spawn would not have returned.

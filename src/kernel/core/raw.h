@@ -16,7 +16,7 @@
 
 namespace fermata::kernel::raw {
 
-inline long call6(long number, long a, long b, long c, long d, long e, long f) {
+[[gnu::always_inline]] inline long call6(long number, long a, long b, long c, long d, long e, long f) {
 #if defined(__x86_64__)
   register long r10 asm("r10") = d;
   register long r8 asm("r8") = e;
@@ -44,7 +44,7 @@ inline long call6(long number, long a, long b, long c, long d, long e, long f) {
 }
 
 template <class T>
-inline long word(T value) {
+[[gnu::always_inline]] inline long word(T value) {
   if constexpr (std::is_null_pointer_v<T>)
     return 0;
   else if constexpr (std::is_pointer_v<T>)
@@ -55,7 +55,7 @@ inline long word(T value) {
 
 // call(SYS_fchdir, fd)
 template <class... Arguments>
-inline long call(long number, Arguments... arguments) {
+[[gnu::always_inline]] inline long call(long number, Arguments... arguments) {
   static_assert(sizeof...(Arguments) <= 6);
   const long words[7] = {word(arguments)...};
   return call6(number, words[0], words[1], words[2], words[3], words[4], words[5]);

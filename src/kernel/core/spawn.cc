@@ -1,22 +1,29 @@
-#include "monitor/spawn.h"
+#include "kernel/core/spawn.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 
-namespace fermata::monitor {
+namespace fermata::kernel {
 namespace {
 
 // Shared by all children: we sleep until the one that uses it has left it (CLONE_VFORK).
 alignas(64) unsigned char child_stack[16 * 1024];
-rlimit first_limit = {};
-bool limit_raised = false;
+
+std::uint64_t flags_of(const Spawn& what) {
+  return what.flags | CLONE_VM | (what.stays ? 0 : static_cast<std::uint64_t>(CLONE_VFORK)) |
+         (what.pidfd != nullptr ? static_cast<std::uint64_t>(CLONE_PIDFD) : 0);
+}
+
+// A sibling of ours tells our parent the way that we would; clone(2).
+std::uint64_t exit_signal_of(const Spawn& what) {
+  return what.stays || (what.flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD;
+}
 
 #if defined(__x86_64__) || defined(__aarch64__)
 
@@ -62,15 +69,11 @@ long clone_and_run(clone_args* arguments, void (*run)(void*), void* argument) {
 
 long start(const Spawn& what) {
   clone_args arguments = {};
-  arguments.flags = what.flags | CLONE_VM | CLONE_VFORK;
-  // A sibling of ours tells our parent the way that we would; clone(2).
-  arguments.exit_signal = (what.flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD;
+  arguments.flags = flags_of(what);
+  arguments.exit_signal = exit_signal_of(what);
   arguments.stack = reinterpret_cast<std::uint64_t>(what.stack != nullptr ? what.stack : child_stack);
   arguments.stack_size = what.stack != nullptr ? what.stack_size : sizeof child_stack;
-  if (what.pidfd != nullptr) {
-    arguments.flags |= CLONE_PIDFD;
-    arguments.pidfd = reinterpret_cast<std::uint64_t>(what.pidfd);
-  }
+  arguments.pidfd = reinterpret_cast<std::uint64_t>(what.pidfd);
   if (what.cgroup >= 0) {
     arguments.flags |= CLONE_INTO_CGROUP;
     arguments.cgroup = static_cast<std::uint64_t>(what.cgroup);
@@ -93,8 +96,7 @@ int run_in_cgroup(void* argument) {
 }
 
 long start(const Spawn& what) {
-  const int flags = static_cast<int>(what.flags) | CLONE_VM | CLONE_VFORK | SIGCHLD |
-                    (what.pidfd != nullptr ? CLONE_PIDFD : 0);
+  const int flags = static_cast<int>(flags_of(what) | exit_signal_of(what));
   unsigned char* top =
       what.stack != nullptr ? what.stack + what.stack_size : child_stack + sizeof child_stack;
   const int pid = ::clone(run_in_cgroup, top, flags, const_cast<Spawn*>(&what), what.pidfd);
@@ -107,30 +109,4 @@ long start(const Spawn& what) {
 
 int spawn(const Spawn& what) { return static_cast<int>(start(what)); }
 
-void restore_inherited_state() {
-  // The hard one may have been changed since, for this child.
-  rlimit limit = {};
-  if (limit_raised && ::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    limit.rlim_cur = first_limit.rlim_cur < limit.rlim_max ? first_limit.rlim_cur : limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-  }
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
-void prepare_own_state() {
-  sigset_t all;
-  ::sigfillset(&all);
-  ::sigprocmask(SIG_SETMASK, &all, nullptr);
-  // Ignored signals survive exec, ours and the containers': whoever started us may have ignored SIGPIPE.
-  struct sigaction action = {};
-  action.sa_handler = SIG_DFL;
-  for (int number = 1; number <= 64; ++number)
-    if (number != SIGKILL && number != SIGSTOP) ::sigaction(number, &action, nullptr);
-  if (::getrlimit(RLIMIT_NOFILE, &first_limit) != 0 || first_limit.rlim_cur >= first_limit.rlim_max) return;
-  const rlimit raised = {first_limit.rlim_max, first_limit.rlim_max};
-  limit_raised = ::setrlimit(RLIMIT_NOFILE, &raised) == 0;
-}
-
-}  // namespace fermata::monitor
+}  // namespace fermata::kernel
