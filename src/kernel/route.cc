@@ -78,6 +78,17 @@ void set_hairpin(NetlinkBatch& batch, const std::string& port) {
   batch.nest_end(info);
 }
 
+void set_no_own_ipv6(NetlinkBatch& batch, const std::string& link) {
+  batch.begin(RTM_NEWLINK, NLM_F_ACK, fmt::format("keep '{}' without an IPv6 address", link), EAFNOSUPPORT);
+  batch.header(link_header(0, false));
+  batch.text(IFLA_IFNAME, link);
+  const std::size_t families = batch.nest_begin(IFLA_AF_SPEC);
+  const std::size_t ipv6 = batch.nest_begin(AF_INET6);
+  batch.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+  batch.nest_end(ipv6);
+  batch.nest_end(families);
+}
+
 void set_link_up(NetlinkBatch& batch, int index) {
   batch.begin(RTM_NEWLINK, NLM_F_ACK, fmt::format("set link {} up", index));
   batch.header(link_header(index, true));

@@ -32,6 +32,9 @@ struct VethSpec {
 void add_veth(NetlinkBatch& batch, const VethSpec& spec);
 // A bridge port may send back where it came from: a pod reaches itself through its published port.
 void set_hairpin(NetlinkBatch& batch, const std::string& port);
+// It gets no IPv6 address by itself, and speaks for none: one that is a bridge port has no use for it. On a
+// kernel or a link without IPv6 nothing is to be done.
+void set_no_own_ipv6(NetlinkBatch& batch, const std::string& link);
 void set_link_up(NetlinkBatch& batch, int index);
 // Absent is success.
 void delete_link(NetlinkBatch& batch, const std::string& name);

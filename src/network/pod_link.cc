@@ -12,26 +12,20 @@
 namespace fermata::network {
 namespace {
 
+// A kernel without IPv6 has no such directory.
+bool has_ipv6() { return ::access("/proc/sys/net/ipv6", F_OK) == 0; }
+
 // /proc/sys/net shows the namespace of the thread that opens it.
 Result<void> apply_pod_sysctls() {
   TRY(write_kernel_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"));
   TRY(write_kernel_file("/proc/sys/net/ipv4/ping_group_range", "0 2147483647"));
-  // Addresses are ours to give, and one that waits for duplicates could not be used for its first second. A
-  // kernel without IPv6 has no such file.
-  if (::access("/proc/sys/net/ipv6", F_OK) == 0)
-    TRY(write_kernel_file("/proc/sys/net/ipv6/conf/default/accept_dad", "0"));
+  // Addresses are ours to give, and one that waits for duplicates could not be used for its first second.
+  if (has_ipv6()) TRY(write_kernel_file("/proc/sys/net/ipv6/conf/default/accept_dad", "0"));
   return {};
 }
 
 // The loopback interface has index 1 in every namespace.
 constexpr int kLoopback = 1;
-
-// Run in the pod's namespace. Enters, prepares, and leaves its socket there.
-Result<kernel::NetlinkSocket> open_inside(int network_namespace, bool apply) {
-  TRY(const kernel::NetworkNamespaceVisit visit, kernel::NetworkNamespaceVisit::enter(network_namespace));
-  if (apply) TRY(apply_pod_sysctls());
-  return kernel::NetlinkSocket::open(NETLINK_ROUTE);
-}
 
 Result<void> create_pair(kernel::NetlinkSocket& route, int network_namespace, const HostBridge& bridge,
                          const kernel::IpAddress& address) {
@@ -45,6 +39,8 @@ Result<void> create_pair(kernel::NetlinkSocket& route, int network_namespace, co
                              .peer_mac = mac_of(address),
                              .mtu = bridge.mtu});
     kernel::set_hairpin(batch, name);
+    // Its packets would go to every pod of the bridge, and its routes be looked through when any link goes.
+    kernel::set_no_own_ipv6(batch, name);
     return route.execute(batch);
   };
   Result<void> created = create();
@@ -73,15 +69,20 @@ std::string host_interface_of(const kernel::IpAddress& address) {
 }
 
 Result<void> prepare_namespace(int network_namespace) {
-  TRY(kernel::NetlinkSocket inside, open_inside(network_namespace, true));
+  TRY(const kernel::NetworkNamespaceVisit visit, kernel::NetworkNamespaceVisit::enter(network_namespace));
+  TRY(apply_pod_sysctls());
+  TRY(kernel::NetlinkSocket inside, kernel::NetlinkSocket::open(NETLINK_ROUTE));
   kernel::NetlinkBatch batch;
   kernel::set_link_up(batch, kLoopback);
   return inside.execute(batch);
 }
 
+// From within the pod's namespace; `route` is the host's.
 Result<int> attach_link(kernel::NetlinkSocket& route, int network_namespace, const HostBridge& bridge,
                         const Lease& lease, std::vector<std::string>& warnings) {
-  TRY(kernel::NetlinkSocket inside, open_inside(network_namespace, true));
+  TRY(const kernel::NetworkNamespaceVisit visit, kernel::NetworkNamespaceVisit::enter(network_namespace));
+  TRY(apply_pod_sysctls());
+  TRY(kernel::NetlinkSocket inside, kernel::NetlinkSocket::open(NETLINK_ROUTE));
   const std::string name = host_interface_of(lease.address);
   int link = inside.link_index(kPodInterface);
   if (link == 0) {
@@ -93,6 +94,10 @@ Result<int> attach_link(kernel::NetlinkSocket& route, int network_namespace, con
       return fail(ErrorKind::conflict, "the pod's network namespace has an '{}' that is not ours",
                   kPodInterface);
   }
+  // There is no router but us. Asking for one would be heard by every pod of the bridge, and any of them
+  // could answer.
+  if (has_ipv6())
+    TRY(write_kernel_file(fmt::format("/proc/sys/net/ipv6/conf/{}/accept_ra", kPodInterface), "0"));
   kernel::NetlinkBatch batch;
   kernel::set_link_up(batch, kLoopback);
   kernel::set_link_up(batch, link);
