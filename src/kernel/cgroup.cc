@@ -77,6 +77,15 @@ bool enable_controllers(const std::string& directory) {
   });
 }
 
+// Whenever a cpuset that balances its load gets processors, or goes, the kernel works out the scheduling
+// domains anew, from all cpusets and deadline tasks there are. Below a root that balances the load of all
+// processors its own flag means nothing else. Before it has any. cpuset(7), "sched_load_balance".
+Result<void> leave_balance_to(const std::string& root, const std::string& directory) {
+  constexpr const char* kFlag = "/cpuset.sched_load_balance";
+  TRY(const std::string whole, read_file(root + kFlag, 16));
+  return trim(whole) == "1" ? write_kernel_file(directory + kFlag, "0") : Result<void>();
+}
+
 // A v1 cpuset is born empty, and admits nobody until it has both. One that was `found` may have got them.
 Result<void> inherit_cpuset(const std::string& directory, bool found) {
   for (const char* file : {"/cpuset.cpus", "/cpuset.mems"}) {
@@ -111,7 +120,10 @@ Result<void> make_group(const std::string& root, const std::string& directory, K
     if (errno != ENOENT || tries == 10) return fail(errno, "make cgroup '{}'", directory);
     TRY(make_group(root, parent_of(directory), kind));
   }
-  if (kind == Kind::v1_cpuset) TRY(inherit_cpuset(directory, found));
+  if (kind == Kind::v1_cpuset) {
+    if (!found) TRY(leave_balance_to(root, directory));
+    TRY(inherit_cpuset(directory, found));
+  }
   return {};
 }
 
