@@ -12,7 +12,6 @@
 namespace fermata::pod {
 namespace {
 
-constexpr const char* kCgroups = "/sys/fs/cgroup";
 
 std::int64_t signed_limit(std::uint64_t limit) {
   return limit == kernel::kNoLimit ? -1 : static_cast<std::int64_t>(limit);
@@ -34,28 +33,6 @@ std::string propagation_at(const std::vector<std::pair<std::string, VolumeMount>
   if (found == applied.end()) return {};
   const std::string& propagation = found->second.propagation;
   return propagation.ends_with("shared") || propagation.ends_with("slave") ? propagation : "";
-}
-
-bool is_cgroup_mount(const oci::Mount& mount) {
-  return mount.tree < 0 && (mount.type == "cgroup" || mount.type == "cgroup2");
-}
-
-void merge_cgroup_mounts(std::vector<oci::Mount>* mounts) {
-  const auto first = std::find_if(mounts->begin(), mounts->end(), is_cgroup_mount);
-  if (first == mounts->end()) return;
-  const auto& options = first->options;
-  const bool writable = std::find(options.begin(), options.end(), "rw") != options.end();
-  const auto is_one = [](const oci::Mount& mount) {
-    return mount.tree < 0 &&
-           (mount.destination == kCgroups || mount.destination.starts_with(std::string(kCgroups) + "/"));
-  };
-  const auto at = std::find_if(mounts->begin(), mounts->end(), is_one) - mounts->begin();
-  std::erase_if(*mounts, is_one);
-  mounts->insert(mounts->begin() + at,
-                 {.destination = kCgroups,
-                  .type = "cgroup",
-                  .source = "cgroup",
-                  .options = {"nosuid", "noexec", "nodev", "relatime", writable ? "rw" : "ro"}});
 }
 
 int limit_number(const std::string& type) {
@@ -121,7 +98,6 @@ void place_foreign_mounts(const std::string& bundle,
     if (all != "rshared") all = propagation.ends_with("shared") ? "rshared" : "rslave";
   }
   spec->rootfs_propagation = all;
-  merge_cgroup_mounts(&spec->mounts);
 }
 
 Rights own_rights() {

@@ -22,6 +22,7 @@
 #include "pod/sharing.h"
 #include "pod/volumes.h"
 #include "runtime/defaults.h"
+#include "runtime/mount_trees.h"
 #include "runtime/user.h"
 
 namespace fermata::pod {
@@ -315,6 +316,13 @@ Result<void> Launcher::make_group(const std::vector<AllowedDevice>& devices) {
   return {};
 }
 
+// What the container sees of it.
+Result<void> Launcher::open_group(oci::RuntimeSpec& spec) {
+  TRY(auto opened, runtime::open_mounts(&spec, "/", engine_.container_cgroup(pod_, container_.id)));
+  for (UniqueFd& descriptor : opened.descriptors) kept_.push_back(std::move(descriptor));
+  return {};
+}
+
 void Launcher::warn_of_sysctls() {
   if (container_.config.net.kind != "container") return;
   for (const auto& [name, value] : container_.config.sysctls)
@@ -407,8 +415,12 @@ Result<void> Launcher::prepare(const StreamSelection& streams) {
   } else {
     TRY(spec, make_spec(input));
   }
-  TRY(open_root(spec));
   TRY(add_namespaces(spec, std::move(held)));
+  if (!is_foreign(container_)) {
+    TRY(make_group(devices));
+    TRY(open_group(spec));
+  }
+  TRY(open_root(spec));
   TRY(add_mounts(spec));
   if (is_foreign(container_)) return prepare_foreign(spec, devices);
   TRY(const Security security, parse_security(config.security_opt));
@@ -425,7 +437,6 @@ Result<void> Launcher::prepare(const StreamSelection& streams) {
   warn_of_sysctls();
   TRY(warn_of_limits());
   TRY(plan_start(spec));
-  TRY(make_group(devices));
   TRY(init_program_, kernel::open_program(engine_.options().programs + kInit));
   return {};
 }

@@ -41,6 +41,7 @@ class Launcher {
   Result<void> add_edited_mounts(std::vector<oci::Mount>* mounts);
   // What is done while init waits, and the plan that lets it wait.
   Result<void> plan_start(const oci::RuntimeSpec& spec);
+  Result<void> open_group(oci::RuntimeSpec& spec);
   Result<void> make_group(const std::vector<AllowedDevice>& devices);
   void warn_of_sysctls();
   Result<void> warn_of_limits();

@@ -9,7 +9,9 @@ namespace fermata::runtime {
 namespace {
 
 bool is_whole(const oci::Mount& mount) {
-  return mount.type == "cgroup" && mount.tree < 0 && parse_mount_options(mount.options).data.empty();
+  if (mount.type != "cgroup" || mount.tree >= 0) return false;
+  const MountOptions options = parse_mount_options(mount.options);
+  return options.data.empty() && !options.binds();
 }
 
 std::vector<std::string> with(std::vector<std::string> options, std::vector<std::string> more) {
@@ -17,22 +19,23 @@ std::vector<std::string> with(std::vector<std::string> options, std::vector<std:
   return options;
 }
 
-// "/sys/fs/cgroup/cpu,cpuacct" -> "cpu,cpuacct"
-std::string last_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+// "/sys/fs/cgroup/cpu,cpuacct" -> the same name below `whole`
+std::string place_of(const std::string& hierarchy, const oci::Mount& whole) {
+  return whole.destination + hierarchy.substr(hierarchy.rfind('/'));
+}
 
-// Without a cgroup namespace a hierarchy would show the whole machine: the container's own group of it then.
-// (A mount of cgroup2 from the first cgroup namespace also waits for an RCU grace period, some 10 ms;
-// kernel/cgroup/cgroup.c, cgroup_favor_dynmods.)
-oci::Mount bound_group(const std::string& hierarchy, const oci::Mount& whole, const std::string& group) {
-  return {.destination = whole.destination + "/" + last_name(hierarchy),
-          .type = "bind",
+// The type stays what it will be seen as.
+oci::Mount bound_group(const std::string& hierarchy, const char* type, const std::string& destination,
+                       const oci::Mount& whole, const std::string& group) {
+  return {.destination = destination,
+          .type = type,
           .source = hierarchy + "/" + group,
           .options = with(whole.options, {"bind"})};
 }
 
 oci::Mount v1_mount(const kernel::CgroupMounts::V1& hierarchy, const oci::Mount& whole) {
   const bool named = hierarchy.controllers.starts_with("name=");
-  return {.destination = whole.destination + "/" + last_name(hierarchy.path),
+  return {.destination = place_of(hierarchy.path, whole),
           .type = "cgroup",
           .source = "cgroup",
           .options = with(whole.options, {named ? "none" : "", hierarchy.controllers})};
@@ -47,14 +50,16 @@ std::vector<oci::Mount> hybrid_mounts(const oci::Mount& whole, const kernel::Cgr
                     .source = "tmpfs",
                     .options = with(whole.options, {"mode=755"})});
   for (const auto& hierarchy : host.v1)
-    mounts.push_back(group.empty() ? v1_mount(hierarchy, whole) : bound_group(hierarchy.path, whole, group));
-  if (!host.unified.empty() && !group.empty())
-    mounts.push_back(bound_group(host.unified, whole, group));
-  else if (!host.unified.empty())
-    mounts.push_back({.destination = whole.destination + "/" + last_name(host.unified),
-                      .type = "cgroup2",
-                      .source = "cgroup",
-                      .options = whole.options});
+    mounts.push_back(
+        group.empty() ? v1_mount(hierarchy, whole)
+                      : bound_group(hierarchy.path, "cgroup", place_of(hierarchy.path, whole), whole, group));
+  if (host.unified.empty()) return mounts;
+  const std::string unified = place_of(host.unified, whole);
+  mounts.push_back(
+      !group.empty()
+          ? bound_group(host.unified, "cgroup2", unified, whole, group)
+          : oci::Mount{
+                .destination = unified, .type = "cgroup2", .source = "cgroup", .options = whole.options});
   return mounts;
 }
 
@@ -70,6 +75,8 @@ void expand_cgroup_mounts(std::vector<oci::Mount>* mounts, const kernel::CgroupM
   for (oci::Mount& mount : *mounts) {
     if (!is_whole(mount)) {
       result.push_back(std::move(mount));
+    } else if (host.pure_v2() && !group.empty()) {
+      result.push_back(bound_group(host.unified, "cgroup2", mount.destination, mount, group));
     } else if (host.pure_v2()) {
       mount.type = "cgroup2";
       result.push_back(std::move(mount));

@@ -9,7 +9,6 @@
 #include "base/nearest.h"
 #include "base/text.h"
 #include "kernel/capabilities.h"
-#include "runtime/cgroup_mounts.h"
 
 namespace fermata::runtime {
 namespace {
@@ -31,17 +30,6 @@ bool is_all(const std::string& name) { return to_lower(name) == "all"; }
 
 bool any_is_all(const std::vector<std::string>& names) {
   return std::any_of(names.begin(), names.end(), is_all);
-}
-
-std::vector<oci::Mount> cgroup_mounts(const char* access) {
-  const auto host = kernel::CgroupMounts::detect();
-  if (!host) return {};  // a host without cgroups
-  std::vector<oci::Mount> mounts = {{.destination = "/sys/fs/cgroup",
-                                     .type = "cgroup",
-                                     .source = "cgroup",
-                                     .options = {access, "nosuid", "noexec", "nodev"}}};
-  expand_cgroup_mounts(&mounts, *host, "");
-  return mounts;
 }
 
 }  // namespace
@@ -77,7 +65,7 @@ std::vector<std::string> all_capabilities() { return kernel::capability_list(ker
 
 std::vector<oci::Mount> default_mounts(bool privileged) {
   const char* const access = privileged ? "rw" : "ro";
-  std::vector<oci::Mount> mounts = {
+  return {
       {.destination = "/proc", .type = "proc", .source = "proc", .options = {"nosuid", "noexec", "nodev"}},
       // Devices live here, so no nodev; the size is that of some nodes.
       {.destination = "/dev",
@@ -98,9 +86,11 @@ std::vector<oci::Mount> default_mounts(bool privileged) {
        .type = "sysfs",
        .source = "sysfs",
        .options = {"nosuid", "noexec", "nodev", access}},
+      {.destination = "/sys/fs/cgroup",
+       .type = "cgroup",
+       .source = "cgroup",
+       .options = {"nosuid", "noexec", "nodev", access}},
   };
-  for (oci::Mount& mount : cgroup_mounts(access)) mounts.push_back(std::move(mount));
-  return mounts;
 }
 
 std::vector<oci::Device> default_devices() {

@@ -22,8 +22,8 @@ Result<std::vector<std::string>> adjust_capabilities(std::vector<std::string> ba
 // set.
 std::vector<std::string> all_capabilities();
 
-// proc, /dev (tmpfs), devpts, mqueue, sysfs, cgroup. /dev/shm is the caller's (it belongs to the pod).
-// `privileged`: sysfs and cgroup writable.
+// proc, /dev (tmpfs), devpts, mqueue, sysfs, cgroup (to be expanded, cgroup_mounts.h). /dev/shm is the
+// caller's (it belongs to the pod). `privileged`: sysfs and cgroup writable.
 std::vector<oci::Mount> default_mounts(bool privileged);
 std::vector<oci::Device> default_devices();
 std::vector<kernel::DeviceRule> default_device_rules();

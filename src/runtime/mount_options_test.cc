@@ -156,8 +156,12 @@ TEST(CgroupMounts, BecomeWhatTheHostHas) {
   mounts = given;
   expand_cgroup_mounts(&mounts, hybrid, "a/b");
   EXPECT_EQ(describe(mounts)[2],
-            "bind /sys/fs/cgroup/cpu,cpuacct/a/b /sys/fs/cgroup/cpu,cpuacct nosuid ro bind");
-  EXPECT_EQ(describe(mounts)[4], "bind /sys/fs/cgroup/unified/a/b /sys/fs/cgroup/unified nosuid ro bind");
+            "cgroup /sys/fs/cgroup/cpu,cpuacct/a/b /sys/fs/cgroup/cpu,cpuacct nosuid ro bind");
+  EXPECT_EQ(describe(mounts)[4], "cgroup2 /sys/fs/cgroup/unified/a/b /sys/fs/cgroup/unified nosuid ro bind");
+  mounts = given;
+  expand_cgroup_mounts(&mounts, {.unified = "/sys/fs/cgroup"}, "a/b");
+  EXPECT_EQ(describe(mounts)[1], "cgroup2 /sys/fs/cgroup/a/b /sys/fs/cgroup nosuid ro bind");
+  EXPECT_FALSE(has_cgroup_mount({mounts[1]}));
 }
 
 }  // namespace

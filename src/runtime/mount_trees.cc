@@ -122,10 +122,12 @@ Result<void> Opener::mounts() {
   for (oci::Mount& each : spec_.mounts) each.destination = destination_of(each.destination);
   if (has_cgroup_mount(spec_.mounts)) {
     TRY(const auto host, kernel::CgroupMounts::of_host());
-    const bool own_view =
-        std::any_of(spec_.namespaces.begin(), spec_.namespaces.end(),
-                    [](const oci::Namespace& one) { return one.type == oci::Namespace::Type::cgroup; });
-    expand_cgroup_mounts(&spec_.mounts, host, own_view ? "" : cgroup_);
+    const auto view =
+        std::find_if(spec_.namespaces.begin(), spec_.namespaces.end(),
+                     [](const oci::Namespace& one) { return one.type == oci::Namespace::Type::cgroup; });
+    // The root of one that is joined is elsewhere. The whole of v2 is what runc shows without one.
+    const bool own_group = view != spec_.namespaces.end() ? view->fd < 0 : !host.pure_v2();
+    expand_cgroup_mounts(&spec_.mounts, host, own_group ? cgroup_ : "");
   }
   for (oci::Mount& each : spec_.mounts)
     if (auto opened = mount(&each); !opened)

@@ -25,7 +25,7 @@ struct PreparedMounts {
 // Fills `root_tree` from `root_path`, and `tree` and `file_target` of the mounts that bind (with their
 // attributes, propagation and idmap) or copy up. A relative source is below `bundle`, a relative destination
 // below the root. A mount of type cgroup becomes what the host has (runtime/cgroup_mounts.h; `cgroup`: the
-// group of the container, which must exist unless it has a cgroup namespace). An error names the mount.
+// group of the container, which must exist; "": the mounts are left to init). An error names the mount.
 //
 // The descriptor of a user namespace in spec->namespaces must be there already: mounts with "idmap" and no
 // mappings of their own use it, and its mappings are filled in where the document has none (a namespace that

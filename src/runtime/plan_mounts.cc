@@ -78,6 +78,7 @@ void plan_tree(const oci::Mount& mount, const std::string& destination, PlanBuil
              .a = static_cast<std::uint64_t>(target),
              .strings = {destination}},
             fmt::format("mount '{}' at '{}'", mount.source, destination));
+  if (mount.type == "cgroup") plan_controller_links(destination, plan);
 }
 
 bool maps_group(const oci::RuntimeSpec& spec, std::uint64_t gid) {

@@ -29,6 +29,7 @@
 #include "init/plan.h"
 #include "init/report.h"
 #include "monitor/child.h"
+#include "runtime/cgroup_mounts.h"
 #include "runtime/defaults.h"
 #include "runtime/launch_plan.h"
 
@@ -67,6 +68,8 @@ class BusyboxRoot {
     using Type = oci::Namespace::Type;
     spec.namespaces = {{Type::pid}, {Type::mount}, {Type::network}, {Type::ipc}, {Type::uts}, {Type::cgroup}};
     spec.mounts = runtime::default_mounts(false);
+    if (const auto host = kernel::CgroupMounts::detect())
+      runtime::expand_cgroup_mounts(&spec.mounts, *host, "");
     spec.devices = runtime::default_devices();
     spec.masked_paths = runtime::masked_paths();
     spec.readonly_paths = runtime::readonly_paths();
