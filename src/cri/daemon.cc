@@ -15,6 +15,7 @@
 #include "cri/container_events.h"
 #include "cri/containers.h"
 #include "cri/execution.h"
+#include "cri/idle_host.h"
 #include "cri/image_calls.h"
 #include "cri/image_service.h"
 #include "cri/metrics_server.h"
@@ -44,6 +45,7 @@ pod::EngineOptions engine_options(const Settings& settings) {
   options.run_root = settings.run_root;
   options.owner = "cri";
   options.cgroup_manager = settings.cgroup_manager;
+  options.resident = true;
   return options;
 }
 
@@ -69,9 +71,10 @@ class Daemon {
         inventory_(engines_),
         networks_(engines_, log_, settings_.cni),
         events_(engines_, log_),
+        idle_host_(engines_, log_),
         streaming_backend_(engines_),
         status_(engines_, settings_, networks_, options_.version),
-        sandboxes_(engines_, inventory_, events_, networks_, settings_),
+        sandboxes_(engines_, inventory_, events_, idle_host_, networks_, settings_),
         containers_(engines_, inventory_, events_, settings_.cdi_dirs),
         statistics_(engines_, inventory_, settings_.stats_period),
         images_(engines_, settings_, metrics_) {}
@@ -96,6 +99,7 @@ class Daemon {
   Inventory inventory_;
   Networks networks_;
   Events events_;
+  IdleHost idle_host_;
   StreamingBackend streaming_backend_;
   RuntimeStatus status_;
   Sandboxes sandboxes_;
@@ -137,6 +141,7 @@ Result<void> Daemon::start() {
   TRY(streaming_, streaming::Server::start(streaming_options(settings_.streaming), streaming_backend_));
   execution_.emplace(engines_, *streaming_);
   TRY(events_.start());
+  TRY(idle_host_.start());
   TRY(networks_.start());
   runtime_service_ = make_runtime_service({.status = status_,
                                            .sandboxes = sandboxes_,

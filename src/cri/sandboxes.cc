@@ -58,8 +58,11 @@ Result<std::string> Sandboxes::run(const v1::RunPodSandboxRequest& request, cons
       other != settings_.runtimes.end())
     config.runtime = other->second;
   if (const std::string& logs = request.config().log_directory(); !logs.empty()) TRY(make_directories(logs));
-  TRY(auto id, engine->run_pod(std::move(config)));
-  events_.look(id);
+  auto id = engine->run_pod(std::move(config));
+  if (id)
+    events_.look(*id);
+  else
+    idle_host_.pod_ended();
   return id;
 }
 
@@ -86,6 +89,7 @@ grpc::Status Sandboxes::StopPodSandbox(grpc::ServerContext&, const v1::StopPodSa
   RPC_TRY(auto engine, engines_.lease());
   const auto status = done(engine->stop_pod(request.pod_sandbox_id()));
   events_.look(request.pod_sandbox_id());
+  idle_host_.pod_ended();
   return status;
 }
 
@@ -98,6 +102,7 @@ grpc::Status Sandboxes::RemovePodSandbox(grpc::ServerContext&, const v1::RemoveP
   events_.examine(request.pod_sandbox_id());
   const auto status = done(engine->remove_pod(request.pod_sandbox_id()));
   events_.look(request.pod_sandbox_id());
+  idle_host_.pod_ended();
   return status;
 }
 

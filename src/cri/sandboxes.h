@@ -8,6 +8,7 @@
 
 #include "cri/container_events.h"
 #include "cri/engines.h"
+#include "cri/idle_host.h"
 #include "cri/in_flight.h"
 #include "cri/inventory.h"
 #include "cri/networks.h"
@@ -19,9 +20,14 @@ namespace fermata::cri {
 // Thread-safe. Everything is borrowed.
 class Sandboxes {
  public:
-  Sandboxes(Engines& engines, Inventory& inventory, Events& events, const Networks& networks,
-            const Settings& settings)
-      : engines_(engines), inventory_(inventory), events_(events), networks_(networks), settings_(settings) {}
+  Sandboxes(Engines& engines, Inventory& inventory, Events& events, IdleHost& idle_host,
+            const Networks& networks, const Settings& settings)
+      : engines_(engines),
+        inventory_(inventory),
+        events_(events),
+        idle_host_(idle_host),
+        networks_(networks),
+        settings_(settings) {}
 
   // A pod that is ready already, or is being made, is answered for: asking twice makes one. A caller that
   // leaves does not stop it, and finds it when it asks again or lists.
@@ -52,6 +58,7 @@ class Sandboxes {
   Engines& engines_;
   Inventory& inventory_;
   Events& events_;
+  IdleHost& idle_host_;
   const Networks& networks_;
   const Settings& settings_;
   InFlight<std::string> running_{Abandoned::finish};  // by name; last: it waits for its work

@@ -20,6 +20,7 @@ struct Connection {
   bool broken = false;                // shut down; freed when the loop sees its end
   bool sends_stdin = false;           // and has not closed it yet
   std::uint32_t streams = 0;          // kAttach* of a stream
+  bool owes = false;                  // an end that it has claimed came, and is not settled yet
   PodProcess* process = nullptr;      // what it launches, waits for or streams
   Connection* next_client = nullptr;  // of the same process
   struct Chunk;

@@ -140,8 +140,13 @@ void finish(PodProcess& process) {
     process.told = true;
   }
   const bool infra_or_asked = process.has(kInfra) || process.has(kNotifyExit);
+  Connection* const claimant = process.claimant;
   if (process.has(kExec) && (process.told || process.owner == nullptr)) drop_process(process);
-  if (infra_or_asked || !any_process_runs()) event_command::notify();
+  if (!infra_or_asked && any_process_runs()) return;
+  if (claimant != nullptr)
+    claimant->owes = true;
+  else
+    event_command::notify();
 }
 
 }  // namespace fermata::monitor

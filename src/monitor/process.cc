@@ -4,7 +4,9 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
+#include "monitor/event_command.h"
 #include "monitor/memory.h"
 
 namespace fermata::monitor {
@@ -71,14 +73,30 @@ void remove_client(Connection& connection) {
   connection.next_client = nullptr;
 }
 
+void claim_ends(Connection& connection, const char* id) {
+  for (PodProcess* process = processes; process != nullptr; process = process->next)
+    if (process->claimant == nullptr && process->state != State::ended &&
+        (id[0] == '\0' || std::strcmp(process->info.id, id) == 0))
+      process->claimant = &connection;
+}
+
+void settle_ends(Connection& connection) {
+  for (PodProcess* process = processes; process != nullptr; process = process->next)
+    if (process->claimant == &connection) process->claimant = nullptr;
+  // If nothing runs we should be gone by now: the last ended after it had looked.
+  if (std::exchange(connection.owes, false) && !any_process_runs()) event_command::notify();
+}
+
 void forget_connection(Connection& connection) {
   if (PodProcess* process = connection.process; process != nullptr) {
     client_input_ended(connection);
     remove_client(connection);
     update_flow(*process);
   }
+  if (connection.owes) event_command::notify();
   for (PodProcess* process = processes; process != nullptr;) {
     PodProcess* next = process->next;
+    if (process->claimant == &connection) process->claimant = nullptr;
     if (process->owner == &connection) {
       process->owner = nullptr;
       if (process->has(kExec) && process->state == State::ended) drop_process(*process);

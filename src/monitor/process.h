@@ -83,9 +83,10 @@ struct PodProcess {
   ProcessTimer drain;
   Supervision supervision;
   std::uint32_t rows = 0, columns = 0;
-  Connection* clients = nullptr;  // who launches, waits for or streams it
-  Connection* owner = nullptr;    // of an exec session: the connection that may still ask for its end
-  bool told = false;              // its end was told to somebody
+  Connection* clients = nullptr;   // who launches, waits for or streams it
+  Connection* owner = nullptr;     // of an exec session: the connection that may still ask for its end
+  Connection* claimant = nullptr;  // who does what follows from its end, in place of the event command
+  bool told = false;               // its end was told to somebody
   PodProcess* next = nullptr;
 
   bool has(std::uint32_t flag) const { return (info.flags & flag) != 0; }
@@ -103,6 +104,10 @@ std::uint32_t process_count();
 
 void add_client(PodProcess& process, Connection& connection, Connection::Mode mode);
 void remove_client(Connection& connection);
+// `id` "": of all that run and are not claimed yet.
+void claim_ends(Connection& connection, const char* id);
+// What it has claimed is done, as far as it knows.
+void settle_ends(Connection& connection);
 // The connection is going away.
 void forget_connection(Connection& connection);
 

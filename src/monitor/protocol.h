@@ -9,7 +9,8 @@
 //     fermata-monitor EVENT-COMMAND...          (descriptor 3: the listening socket)
 // in a cgroup of Fermata's own. It starts EVENT-COMMAND (in the host's mount namespace, standard streams on
 // /dev/null) after an infra process has ended, after a process with kNotifyExit has ended, and after the last
-// process has ended; one at a time: what happens meanwhile leads to one more run. It never ends by itself
+// process has ended; one at a time: what happens meanwhile leads to one more run. Not so while a client is
+// there that has claimed the end, and does itself what follows from it. It never ends by itself
 // except on `end`, so a crash of the event command leaks a monitor that the next command's reconciliation
 // finds.
 //
@@ -24,9 +25,10 @@
 namespace fermata::monitor {
 
 // What a monitor of this tree speaks, by Reply::value of `hello`. Version 2: kill_group, and a launch with
-// exec_group. Version 3: user namespaces. Version 4: exec_group without kExec. A Header carries the first
+// exec_group. Version 3: user namespaces. Version 4: exec_group without kExec. Version 5: claim_ends,
+// ends_settled. A Header carries the first
 // version that has what its packet asks for.
-inline constexpr std::uint32_t kProtocolVersion = 4;
+inline constexpr std::uint32_t kProtocolVersion = 5;
 inline constexpr int kListenFd = 3;
 inline constexpr std::uint32_t kMaxPacket = 96 * 1024;
 inline constexpr std::uint32_t kMaxFds = 200;    // the kernel's SCM_MAX_FD is 253
@@ -50,6 +52,9 @@ enum class Type : std::uint32_t {
   forget,      // payload: Wait (the id): drops the record of an ended process
   kill_group,  // payload: Wait (the id) of a launch with exec_group: kills it with all that it has started,
                // which ends as if it were killed. Replies before that; EOPNOTSUPP: it has no such group
+  claim_ends,  // payload: Wait (the id; "": of all that run). The client sees to what follows from the end of
+               // what nobody else has claimed. If it goes away before it has said so, the event command does
+  ends_settled,  // payload: none: it has. Nothing is claimed by it any more
   reply = 100,
   frame,  // payload: Frame, then data
 };

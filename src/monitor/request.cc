@@ -23,6 +23,7 @@ std::size_t payload_size(Type type) {
     case Type::reopen_log:
     case Type::forget:
     case Type::kill_group:
+    case Type::claim_ends:
       return sizeof(Wait);
     case Type::hold_ports:
       return sizeof(HoldPorts);
@@ -38,7 +39,7 @@ std::size_t least_size(Type type, std::uint32_t version) {
   return type == Type::launch && version < 3 ? offsetof(Launch, stream_owner) : payload_size(type);
 }
 
-bool known(Type type) { return (type >= Type::hello && type <= Type::kill_group) || type == Type::frame; }
+bool known(Type type) { return (type >= Type::hello && type <= Type::ends_settled) || type == Type::frame; }
 
 bool valid_id(const char (&id)[kIdSize]) {
   std::size_t length = 0;
@@ -71,6 +72,8 @@ bool valid_payload(const Request& request) {
     case Type::forget:
     case Type::kill_group:
       return valid_id(payload.wait.id);
+    case Type::claim_ends:
+      return payload.wait.id[0] == '\0' || valid_id(payload.wait.id);
     case Type::hold_ports:
       return payload.hold_ports.relay_count <=
              sizeof payload.hold_ports.target / sizeof payload.hold_ports.target[0];

@@ -168,6 +168,16 @@ void handle_kill_group(Connection& connection, const Wait& which) {
   reply_error(connection, process->supervised() ? order_end(*process) : EOPNOTSUPP);
 }
 
+void handle_claim(Connection& connection, const Wait& which) {
+  claim_ends(connection, which.id);
+  reply_error(connection, 0);
+}
+
+void handle_settled(Connection& connection) {
+  settle_ends(connection);
+  reply_error(connection, 0);
+}
+
 void handle_end(Connection& connection) {
   if (any_process_runs()) return reply_error(connection, EBUSY);
   reply_error(connection, 0);
@@ -230,6 +240,10 @@ void handle_request(Connection& connection, const Request& request, int* fds) {
       return handle_forget(connection, payload.wait);
     case Type::kill_group:
       return handle_kill_group(connection, payload.wait);
+    case Type::claim_ends:
+      return handle_claim(connection, payload.wait);
+    case Type::ends_settled:
+      return handle_settled(connection);
     default:
       return reply_error(connection, ENOSYS);
   }

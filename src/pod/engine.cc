@@ -221,6 +221,7 @@ Result<network::PodRanges> Engine::pod_ranges() {
   return network->pod_ranges();
 }
 Result<void> Engine::reopen_log(const std::string& container) { return impl_->reopen_log(container); }
+Result<void> Engine::wind_down(std::chrono::nanoseconds linger) { return impl_->wind_down(linger); }
 Result<void> Engine::handle_event(const std::string& pod) { return impl_->handle_event(pod); }
 
 }  // namespace fermata::pod

@@ -29,6 +29,9 @@ struct EngineOptions {
   std::string owner = "cli";    // whose objects are seen and made
   bool see_all_owners = false;  // for listing
   CgroupManager cgroup_manager = CgroupManager::cgroupfs;  // who makes the groups of pods
+  // This process outlives its calls: what follows from the ends that it brings about it does itself, in place
+  // of the monitors' event commands, and it calls wind_down() after them.
+  bool resident = false;
   std::string programs;  // directory of fermata-monitor, fermata-init, pause; "": beside this program
 };
 
@@ -209,6 +212,9 @@ class Engine {
   // What the monitor starts on an event of the pod: records exits, removes --rm containers, ends an empty
   // pod.
   Result<void> handle_event(const std::string& pod);
+  // Waits until no pod has needed the bridge for `linger`, and takes away what pods share on the host, unless
+  // it is in use again or somebody else waits already. For a resident process.
+  Result<void> wind_down(std::chrono::nanoseconds linger);
 
   class Impl;
 

@@ -111,6 +111,7 @@ class Engine::Impl {
   Result<EngineInfo> info();
   // events.cc
   Result<void> handle_event(const std::string& pod);
+  Result<void> wind_down(std::chrono::nanoseconds linger);
   // reconcile.cc
   Result<void> reconcile();
   Result<void> undo_start(const Intent& intent);
@@ -149,10 +150,16 @@ class Engine::Impl {
   Result<void> attach_cni(PodRow& pod, int network_namespace);
   // Repeatable: success once the plugins have taken away all that they made.
   Result<void> detach_cni(const PodRow& pod);
-  // After the last pod: our empty groups.
+  // After the last pod: our empty groups. A resident process leaves them to wind_down(): the next pod would
+  // only make them again.
   Result<void> remove_common_groups();
+  Result<void> remove_common_groups_now();
 
-  // settle.cc. Of a container that has ended: what another runtime keeps of it.
+  // settle.cc. In a resident process: claim_ends() before `id` ("": all of the pod) is told to end,
+  // ends_settled() after settle().
+  void claim_ends(LivePod& live, const std::string& id);
+  void ends_settled(LivePod& live);
+  // Of a container that has ended: what another runtime keeps of it.
   Result<void> forget_foreign(const ContainerRow& container);
   // Once after each end of a container: start_actions.h.
   Result<void> act_on_end(ContainerRow& container);

@@ -1,4 +1,4 @@
-// What the monitor's event command does.
+// What the monitor's event command does, and a resident process in its place.
 #include <chrono>
 #include <thread>
 
@@ -15,13 +15,13 @@ namespace {
 constexpr std::chrono::nanoseconds kNetworkLinger = std::chrono::seconds(1);
 
 // Waits until the network has been idle for so long. False: it is in use again.
-Result<bool> outwait(network::Network& net) {
+Result<bool> outwait(network::Network& net, std::chrono::nanoseconds linger) {
   for (;;) {
     TRY(const auto since, net.idle_since());
     if (!since) return false;
-    const std::chrono::nanoseconds left = kNetworkLinger - std::chrono::nanoseconds(now_ns() - *since);
+    const std::chrono::nanoseconds left = linger - std::chrono::nanoseconds(now_ns() - *since);
     // More than all of it: the clock was set back.
-    if (left.count() <= 0 || left > kNetworkLinger) return true;
+    if (left.count() <= 0 || left > linger) return true;
     std::this_thread::sleep_for(left);
   }
 }
@@ -36,15 +36,18 @@ Result<void> Engine::Impl::handle_event(const std::string& pod) {
   TRY(settled);
   const auto row = store().pod(pod);
   if (row && row->ready) return {};
+  return wind_down(kNetworkLinger);
+}
+
+Result<void> Engine::Impl::wind_down(std::chrono::nanoseconds linger) {
   // One process waits, however many pods end one after the other.
   TRY(const auto waiting, FileLock::try_acquire(options_.run_root + "/linger"));
   if (!waiting) return {};
   TRY(auto* net, network());
-  TRY(const bool idle, outwait(*net));
-  if (!idle) return {};
-  TRY(net->take_down());
+  TRY(const bool idle, outwait(*net, linger));
+  if (idle) TRY(net->take_down());
   // Until here this process may have been the one for which the groups were left.
-  return remove_common_groups();
+  return remove_common_groups_now();
 }
 
 }  // namespace fermata::pod

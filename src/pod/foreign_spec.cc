@@ -12,7 +12,6 @@
 namespace fermata::pod {
 namespace {
 
-
 std::int64_t signed_limit(std::uint64_t limit) {
   return limit == kernel::kNoLimit ? -1 : static_cast<std::int64_t>(limit);
 }

@@ -410,6 +410,19 @@ Result<void> MonitorClient::end() {
   return {};
 }
 
+Result<void> MonitorClient::claim_ends(const std::string& id) {
+  monitor::Wait payload = {};
+  if (!id.empty()) TRY(copy_id(payload.id, id));
+  TRY(demand({.type = Type::claim_ends, .payload = &payload, .size = sizeof payload, .version = 5},
+             "claim ends"));
+  return {};
+}
+
+Result<void> MonitorClient::ends_settled() {
+  TRY(demand({.type = Type::ends_settled, .version = 5}, "settle ends"));
+  return {};
+}
+
 Result<void> MonitorClient::forget(const std::string& id) {
   monitor::Wait payload = {};
   TRY(copy_id(payload.id, id));

@@ -97,6 +97,11 @@ class MonitorClient {
   Result<void> reopen_log(const std::string& id);
   // The monitor has ended, or is about to. EBUSY while a process runs.
   Result<void> end();
+  // From here on the end of this process ("": of all that run) is followed by what the caller does about it,
+  // and by no event command; until ends_settled(), or the end of this connection, when that is made up for.
+  // EPROTONOSUPPORT: a monitor of before knows no such thing.
+  Result<void> claim_ends(const std::string& id);
+  Result<void> ends_settled();
   // Unknown is success. EBUSY while it runs.
   Result<void> forget(const std::string& id);
   Result<std::unique_ptr<Session>> attach(const std::string& id, const StreamSelection& streams) &&;

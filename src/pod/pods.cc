@@ -50,6 +50,7 @@ Result<void> Engine::Impl::stop_pod(const std::string& reference) {
   TRY(const PodRow pod, find_pod(reference));
   TRY(auto live, reach(pod.id));
   if (live && pod.ready) {
+    claim_ends(*live, "");
     // The members first, as they would end with it anyway; each is asked for by its group, so that nothing
     // forks its way out.
     TRY(kill_group(pod_cgroup(pod) + "/ctrs"));
@@ -61,8 +62,8 @@ Result<void> Engine::Impl::stop_pod(const std::string& reference) {
       TRY(end_process(*live, pod.config.infra));
     }
   }
-  live.reset();
   TRY(settle(pod.id));
+  if (live) ends_settled(*live);
   // Where a plugin has failed, its owner has to hear of it, and comes again.
   return pod.config.net == "cni" ? detach_cni(pod) : Result<void>();
 }

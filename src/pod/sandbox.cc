@@ -82,8 +82,8 @@ Result<void> remove_group(const kernel::CgroupMounts& mounts, const std::string&
 
 // Without its monitor a scope is empty, and systemd takes it away: the groups below it first, and it gives up
 // for ever if one of them vanishes under its hands (cg_trim() of systemd 252 ends with the first ENOENT). So
-// what is ours goes as long as the monitor is there. False: processes are left in it, or hierarchies of version
-// 1, of which systemd does not know them all.
+// what is ours goes as long as the monitor is there. False: processes are left in it, or hierarchies of
+// version 1, of which systemd does not know them all.
 Result<bool> clear_scope(const kernel::CgroupMounts& mounts, const std::string& scope) {
   if (!mounts.pure_v2()) return false;
   for (const char* inner : kPodGroups) {
@@ -232,6 +232,10 @@ Result<bool> Engine::Impl::destroy_sandbox(const PodRow& pod, std::optional<Live
 }
 
 Result<void> Engine::Impl::remove_common_groups() {
+  return options_.resident ? Result<void>() : remove_common_groups_now();
+}
+
+Result<void> Engine::Impl::remove_common_groups_now() {
   TRY(const bool in_use, store().any_ready_pod());
   if (in_use) return {};
   TRY(const auto* mounts, cgroup_mounts());

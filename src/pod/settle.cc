@@ -26,6 +26,16 @@ Result<void> end_members(Engine::Impl& engine, const PodRow& pod, LivePod& live)
 
 }  // namespace
 
+// An older monitor has its event command come after us, which finds nothing to do.
+void Engine::Impl::claim_ends(LivePod& live, const std::string& id) {
+  if (options_.resident) (void)live.client.claim_ends(id);
+}
+
+// Mostly it has ended with what it kept.
+void Engine::Impl::ends_settled(LivePod& live) {
+  if (options_.resident) (void)live.client.ends_settled();
+}
+
 // The row says whether it is still to be done, and else stays as it is: the monitor knows more.
 Result<void> Engine::Impl::act_on_end(ContainerRow& container) {
   if (!container.runtime.stop_actions || container.state == ContainerState::running) return {};

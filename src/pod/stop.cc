@@ -160,11 +160,14 @@ Result<void> Engine::Impl::stop(const std::string& reference, std::optional<int>
   const auto pod = store().pod(container.pod);
   TRY(auto live, reach(container.pod));
   if (!pod || !live) return settle(container.pod);
+  claim_ends(*live, pod->config.infra == container.id ? "" : container.id);
   if (pod->config.infra == container.id) TRY(stop_members(*this, *pod, *live, timeout));
   std::vector<Ending> endings;
   TRY(ask_to_end(*this, *pod, *live, container, number, timeout, endings));
   TRY(wait_ends(*this, *live, std::move(endings)));
-  return settle(container.pod);
+  TRY(settle(container.pod));
+  ends_settled(*live);
+  return {};
 }
 
 Result<void> Engine::Impl::kill(const std::string& reference, const std::string& signal) {

@@ -1,0 +1,48 @@
+#include "cri/idle_host.h"
+
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+namespace fermata::cri {
+namespace {
+
+// As long as an event command waits.
+constexpr std::chrono::seconds kLinger{1};
+
+}  // namespace
+
+Result<void> IdleHost::start() {
+  try {
+    thread_ = std::jthread([this](const std::stop_token& stop) { serve(stop); });
+  } catch (const std::system_error& error) {
+    return fail(error.code().value(), "start a thread");
+  }
+  return {};
+}
+
+void IdleHost::pod_ended() {
+  const std::scoped_lock lock(mutex_);
+  to_look_ = true;
+  changed_.notify_all();
+}
+
+void IdleHost::serve(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (changed_.wait(lock, stop, [this] { return to_look_; })) {
+    // One look for all that end together.
+    changed_.wait_for(lock, stop, kLinger, [] { return false; });
+    to_look_ = false;
+    lock.unlock();
+    wind_down(stop.stop_requested() ? std::chrono::seconds(0) : kLinger);
+    lock.lock();
+  }
+}
+
+void IdleHost::wind_down(std::chrono::nanoseconds linger) {
+  auto engine = engines_.lease();
+  const auto done = engine ? (*engine)->wind_down(linger) : tl::unexpected(std::move(engine.error()));
+  if (!done) log_.warning("what pods share could not be taken away", {{"error", done.error().message()}});
+}
+
+}  // namespace fermata::cri
