@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cri/fixture.h"
+#include "e2e/support/snapshot.h"
 
 namespace fermata::cri_test {
 namespace {
@@ -112,6 +113,20 @@ TEST_F(Node, GivesPodsAddressesOfItsPodNetwork) {
   EXPECT_THAT(addresses(first), of_the_node);
   remove_pod(first);
   EXPECT_THAT(addresses(run_pod()), of_the_node);
+}
+
+TEST_F(Node, TakesTheBridgeAwayAfterTheLastPod) {
+  if (is_containerd()) GTEST_SKIP() << "its bridge stays";
+  // The tests have a network namespace of their own, and this daemon's bridge in it.
+  const auto stands = [] {
+    const auto links = e2e::host_links();
+    return std::any_of(links.begin(), links.end(),
+                       [](const std::string& link) { return link.starts_with("fermata-"); });
+  };
+  const std::string pod = run_pod();
+  EXPECT_TRUE(stands());
+  remove_pod(pod);
+  EXPECT_TRUE(eventually([&] { return !stands(); }));
 }
 
 // A list without addresses of its own, whose plugin asks for those of the node.

@@ -426,20 +426,84 @@ TEST_F(MonitorTest, OnePidNamespaceForTwo) {
   EXPECT_EQ(wait("first").exit_code, 128 + SIGKILL);
 }
 
-TEST_F(MonitorTest, EventCommandIsCoalesced) {
-  char name[] = "/tmp/fermata-events-XXXXXX";
-  const std::string events = ::mkdtemp(name);
-  start({"/bin/sh", "-c",
-         "echo run >> " + events + "/runs; while [ ! -e " + events + "/go ]; do sleep 0.01; done"});
-  const auto runs = [&] { return split(read_file(events + "/runs").value_or(""), '\n').size() - 1; };
+class EventCommand : public MonitorTest {
+ protected:
+  void SetUp() override {
+    MonitorTest::SetUp();
+    char name[] = "/tmp/fermata-events-XXXXXX";
+    events_ = ::mkdtemp(name);
+  }
+  ~EventCommand() override { std::filesystem::remove_all(events_); }
+
+  void start_counting(const std::string& more = "true") {
+    start({"/bin/sh", "-c", "echo run >> " + events_ + "/runs; " + more});
+  }
+  std::size_t runs() const { return split(read_file(events_ + "/runs").value_or(""), '\n').size() - 1; }
+  // So long that one that was started has been seen.
+  std::size_t runs_later() const {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    return runs();
+  }
+  void kill(const std::string& id) {
+    auto client = connect();
+    ASSERT_TRUE(client.signal(id, SIGKILL));
+    EXPECT_TRUE(client.wait_killed(id));
+  }
+
+  std::string events_;
+};
+
+TEST_F(EventCommand, IsCoalesced) {
+  start_counting("while [ ! -e " + events_ + "/go ]; do sleep 0.01; done");
   for (int i = 0; i < 10; ++i) launch("c" + std::to_string(i), "exit 0", monitor::kNotifyExit);
   for (int i = 0; i < 10; ++i) wait("c" + std::to_string(i));
   EXPECT_TRUE(eventually([&] { return runs() == 1; }));
-  EXPECT_TRUE(write_file(events + "/go", ""));
+  EXPECT_TRUE(write_file(events_ + "/go", ""));
   EXPECT_TRUE(eventually([&] { return runs() == 2; }));
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  EXPECT_EQ(runs(), 2u);
-  std::filesystem::remove_all(events);
+  EXPECT_EQ(runs_later(), 2u);
+}
+
+TEST_F(EventCommand, FollowsNoEndThatIsSeenTo) {
+  start_counting();
+  for (const char* id : {"mine", "another", "last"}) launch(id, "exec sleep 1000", monitor::kNotifyExit);
+  auto client = connect();
+  ASSERT_TRUE(client.claim_ends("mine"));
+  kill("mine");
+  ASSERT_TRUE(client.ends_settled());
+  EXPECT_EQ(runs_later(), 0u);
+  kill("another");
+  EXPECT_TRUE(eventually([&] { return runs() == 1; })) << "nobody has claimed it";
+  ASSERT_TRUE(client.claim_ends(""));
+  kill("last");
+  EXPECT_EQ(runs_later(), 1u);
+  ASSERT_TRUE(client.end());
+  EXPECT_TRUE(monitor_ends());
+  EXPECT_EQ(runs_later(), 1u);
+}
+
+TEST_F(EventCommand, MakesUpForAClientThatHasLeft) {
+  start_counting();
+  for (const char* id : {"first", "second", "last"}) launch(id, "exec sleep 1000", monitor::kNotifyExit);
+  {
+    auto client = connect();
+    auto late = connect();
+    ASSERT_TRUE(client.claim_ends("first"));
+    ASSERT_TRUE(late.claim_ends(""));
+    kill("first");
+    ASSERT_TRUE(late.ends_settled());
+    EXPECT_EQ(runs_later(), 0u) << "the first to claim it owes it";
+  }
+  EXPECT_TRUE(eventually([&] { return runs() == 1; }));
+  // A claim ends with its client.
+  kill("second");
+  EXPECT_TRUE(eventually([&] { return runs() == 2; }));
+  // One that was settled too early: all has ended, and the monitor lives.
+  auto client = connect();
+  ASSERT_TRUE(client.claim_ends("last"));
+  kill("last");
+  EXPECT_EQ(runs_later(), 2u);
+  ASSERT_TRUE(client.ends_settled());
+  EXPECT_TRUE(eventually([&] { return runs() == 3; }));
 }
 
 TEST_F(MonitorTest, ManyShortProcessesLeaveNothing) {
