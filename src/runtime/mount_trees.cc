@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/magic.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -44,6 +45,14 @@ std::string destination_of(const std::string& given) {
     path += part;
   }
   return path.empty() ? "/" : path;
+}
+
+// Each hierarchy that is bound takes one, here and in init. Nobody is refused for want of them: init makes
+// mounts of its own then.
+bool descriptors_are_scarce() {
+  constexpr rlim_t kEnough = 256;
+  rlimit limit = {};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < kEnough;
 }
 
 std::vector<oci::IdMapping> mappings_of(const std::vector<kernel::IdRange>& ranges) {
@@ -126,8 +135,9 @@ Result<void> Opener::mounts() {
         std::find_if(spec_.namespaces.begin(), spec_.namespaces.end(),
                      [](const oci::Namespace& one) { return one.type == oci::Namespace::Type::cgroup; });
     // The root of one that is joined is elsewhere. The whole of v2 is what runc shows without one.
-    const bool own_group = view != spec_.namespaces.end() ? view->fd < 0 : !host.pure_v2();
-    expand_cgroup_mounts(&spec_.mounts, host, own_group ? cgroup_ : "");
+    const bool has_view = view != spec_.namespaces.end();
+    const bool bound = has_view ? view->fd < 0 && !descriptors_are_scarce() : !host.pure_v2();
+    expand_cgroup_mounts(&spec_.mounts, host, bound ? cgroup_ : "");
   }
   for (oci::Mount& each : spec_.mounts)
     if (auto opened = mount(&each); !opened)
