@@ -35,7 +35,7 @@ struct CloneAnswer {
     tree = ::open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (tree < 0) answer.error = errno;
   }
-  ::_exit(send_packet(socket, &answer, sizeof answer, tree) == 0 ? 0 : 1);
+  end_child(send_packet(socket, &answer, sizeof answer, tree) == 0 ? 0 : 1);
 }
 
 // {errno, descriptor}

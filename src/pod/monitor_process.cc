@@ -62,7 +62,7 @@ void run_monitor(void* argument) {
       birth.listener == target ? ::fcntl(target, F_SETFD, 0) == 0 : ::dup2(birth.listener, target) >= 0;
   if (placed) ::syscall(SYS_execveat, birth.program, "", birth.arguments, environ, AT_EMPTY_PATH);
   birth.error = errno;
-  ::_exit(127);
+  kernel::end_child(127);
 }
 
 // Joins the v1 groups, has the monitor born in the v2 group, and is gone: so the monitor is nobody's child.
@@ -71,7 +71,7 @@ void run_between(void* argument) {
   for (const UniqueFd& procs : birth.group->v1_tasks) {
     if (::write(procs.get(), "0", 1) >= 0) continue;
     birth.error = errno;
-    ::_exit(127);
+    kernel::end_child(127);
   }
   birth.in_group = true;
   const int pid = kernel::spawn({.cgroup = birth.group->v2.get(),
@@ -80,7 +80,7 @@ void run_between(void* argument) {
                                  .stack = birth.second_stack,
                                  .stack_size = kStackSize});
   if (pid < 0) birth.error = -pid;
-  ::_exit(0);
+  kernel::end_child(0);
 }
 
 }  // namespace

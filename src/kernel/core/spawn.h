@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernel/core/raw.h"
+
 namespace fermata::kernel {
 
 struct Spawn {
@@ -28,6 +30,12 @@ struct Spawn {
 
 // The child's pid, or -errno.
 int spawn(const Spawn& what);
+
+// The end of such a child. libc's _exit is where those who watch a process count up what it has done, in notes
+// that are ours.
+[[noreturn]] inline void end_child(int status) {
+  for (;;) raw::call(SYS_exit_group, status);
+}
 
 // No signal reaches this thread while it lives. Around `spawn` in a process with handlers: they must not run
 // in a child, on our memory.
