@@ -159,10 +159,12 @@ grpc::Status Containers::RemoveContainer(grpc::ServerContext&, const v1::RemoveC
 grpc::Status Containers::ContainerStatus(grpc::ServerContext&, const v1::ContainerStatusRequest& request,
                                          v1::ContainerStatusResponse& response) {
   if (request.container_id().empty()) return missing("container_id");
+  RPC_TRY(const auto place, inventory_.container(request.container_id()));
   RPC_TRY(auto engine, engines_.lease());
-  RPC_TRY(const Member asked, member(*engine, request.container_id()));
-  RPC_TRY(*response.mutable_status(), status_of(*engine, asked));
-  if (request.verbose()) (*response.mutable_info())["info"] = details_of(asked.info, asked.request);
+  RPC_TRY(*response.mutable_status(), status_of(*engine, *place.container));
+  if (!request.verbose()) return grpc::Status::OK;
+  RPC_TRY(const Member asked, member(*engine, place.container->entry.id()));
+  (*response.mutable_info())["info"] = details_of(asked.info, asked.request);
   return grpc::Status::OK;
 }
 

@@ -21,6 +21,7 @@ std::size_t descriptors_to_keep() {
 KnownContainer known(const pod::ContainerInfo& container, const v1::CreateContainerRequest& request) {
   const v1::ImageSpec& image = request.config().image();
   return {.entry = entry_of(container, request),
+          .rest = without_entry(status_of(container, request)),
           .image = image.user_specified_image().empty() ? image.image() : image.user_specified_image(),
           .cgroup = container.cgroup,
           .upper_path = container.upper_path,
@@ -30,6 +31,7 @@ KnownContainer known(const pod::ContainerInfo& container, const v1::CreateContai
 
 KnownPod known(const pod::PodObservation& seen, const v1::RunPodSandboxRequest& request) {
   KnownPod pod{.entry = entry_of(seen.pod, request),
+               .rest = without_entry(status_of(seen.pod, request)),
                .cgroup = seen.pod.cgroup,
                .network_pid = seen.pod.infra.config.net.kind == "host" ? 0 : seen.pod.infra.pid,
                .started = seen.pod.infra.started,
@@ -37,6 +39,16 @@ KnownPod known(const pod::PodObservation& seen, const v1::RunPodSandboxRequest& 
   for (const pod::ContainerInfo& member : seen.members)
     if (const auto made_by = container_request(member)) pod.containers.push_back(known(member, *made_by));
   return pod;
+}
+
+// Ids are hexadecimal digits of a SHA-256's length.
+bool is_whole(const std::string& id) { return id.size() == 64; }
+
+Inventory::Place place_in(const std::shared_ptr<const KnownPod>& pod, const std::string& container) {
+  if (pod)
+    for (const KnownContainer& each : pod->containers)
+      if (each.entry.id() == container) return {.pod = pod, .container = &each};
+  return {};
 }
 
 tl::unexpected<Error> ambiguous(const std::string& id) {
@@ -90,7 +102,34 @@ Result<Inventory::Pods> Inventory::pods() {
   return found;
 }
 
+Result<std::shared_ptr<const KnownPod>> Inventory::current(pod::Engine& engine, const std::string& id) {
+  for (const std::string& ended : ends_.take_ended()) entries_.erase(ended);
+  const auto revision = engine.pod_revision(id);
+  const auto kept = entries_.find(id);
+  if (kept != entries_.end() && revision && kept->second.revision == *revision) return kept->second.pod;
+  if (!revision) {
+    if (kept != entries_.end()) entries_.erase(kept);
+    ends_.remove(id);
+    return tl::unexpected(revision.error());
+  }
+  TRY(auto entry, look_at(engine, id));
+  return std::move(entry.pod);
+}
+
+Result<std::string> Inventory::pod_of(pod::Engine& engine, const std::string& container) {
+  for (const auto& [id, entry] : entries_)
+    if (place_in(entry.pod, container).pod) return id;
+  return engine.pod_of(container);
+}
+
 Result<std::shared_ptr<const KnownPod>> Inventory::pod(const std::string& id) {
+  if (is_whole(id)) {
+    TRY(auto engine, engines_.lease());
+    const std::scoped_lock lock(mutex_);
+    TRY(auto found, current(*engine, id));
+    if (!found) return fail(ErrorKind::not_found, "No such pod: {}", id);
+    return found;
+  }
   TRY(const auto all, pods());
   std::shared_ptr<const KnownPod> found;
   for (const auto& pod : all) {
@@ -103,6 +142,15 @@ Result<std::shared_ptr<const KnownPod>> Inventory::pod(const std::string& id) {
 }
 
 Result<Inventory::Place> Inventory::container(const std::string& id) {
+  if (is_whole(id)) {
+    TRY(auto engine, engines_.lease());
+    const std::scoped_lock lock(mutex_);
+    TRY(const std::string pod, pod_of(*engine, id));
+    TRY(const auto found, current(*engine, pod));
+    Place place = place_in(found, id);
+    if (!place.pod) return fail(ErrorKind::not_found, "No such container: {}", id);
+    return place;
+  }
   TRY(const auto all, pods());
   Place found;
   for (const auto& pod : all)

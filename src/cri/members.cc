@@ -44,7 +44,16 @@ Result<ImageNames> names_of_image(pod::Engine& engine, const std::string& id, co
 Result<v1::ContainerStatus> status_of(pod::Engine& engine, const Member& member) {
   TRY(const auto image,
       names_of_image(engine, member.info.image_id, member.request.config().image().user_specified_image()));
-  return status_of(member.info, member.request, image);
+  auto status = status_of(member.info, member.request);
+  put_image_names(image, status);
+  return status;
+}
+
+Result<v1::ContainerStatus> status_of(pod::Engine& engine, const KnownContainer& container) {
+  TRY(const auto image, names_of_image(engine, container.entry.image_id(), container.image));
+  auto status = with_entry(container.rest, container.entry);
+  put_image_names(image, status);
+  return status;
 }
 
 Result<Pod> pod_of(pod::Engine& engine, const std::string& id) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cri/inventory.h"
 #include "cri/protocol.h"
 #include "cri/statuses.h"
 #include "pod/engine.h"
@@ -26,6 +27,7 @@ Result<Member> member(pod::Engine& engine, const std::string& container);
 // `wanted`: what its user calls it, which comes before its other names; "": nothing.
 Result<ImageNames> names_of_image(pod::Engine& engine, const std::string& id, const std::string& wanted);
 Result<v1::ContainerStatus> status_of(pod::Engine& engine, const Member& member);
+Result<v1::ContainerStatus> status_of(pod::Engine& engine, const KnownContainer& container);
 
 struct Pod {
   pod::PodInfo info;

@@ -109,15 +109,16 @@ grpc::Status Sandboxes::RemovePodSandbox(grpc::ServerContext&, const v1::RemoveP
 grpc::Status Sandboxes::PodSandboxStatus(grpc::ServerContext&, const v1::PodSandboxStatusRequest& request,
                                          v1::PodSandboxStatusResponse& response) {
   if (request.pod_sandbox_id().empty()) return missing("pod_sandbox_id");
+  RPC_TRY(const auto pod, inventory_.pod(request.pod_sandbox_id()));
   RPC_TRY(auto engine, engines_.lease());
-  RPC_TRY(const Pod pod, pod_of(*engine, request.pod_sandbox_id()));
-  *response.mutable_status() = status_of(pod.info, pod.request);
-  RPC_TRY(const auto members, members_of(*engine, pod.info.id));
-  for (const Member& member : members) {
-    RPC_TRY(*response.add_containers_statuses(), status_of(*engine, member));
+  *response.mutable_status() = with_entry(pod->rest, pod->entry);
+  for (const KnownContainer& container : pod->containers) {
+    RPC_TRY(*response.add_containers_statuses(), status_of(*engine, container));
   }
   response.set_timestamp(now_ns());
-  if (request.verbose()) (*response.mutable_info())["info"] = details_of(pod.info, pod.request);
+  if (!request.verbose()) return grpc::Status::OK;
+  RPC_TRY(const Pod whole, pod_of(*engine, pod->entry.id()));
+  (*response.mutable_info())["info"] = details_of(whole.info, whole.request);
   return grpc::Status::OK;
 }
 

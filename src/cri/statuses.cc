@@ -95,6 +95,24 @@ v1::PodSandbox entry_of(const pod::PodInfo& pod, const v1::RunPodSandboxRequest&
   return entry;
 }
 
+v1::PodSandboxStatus without_entry(v1::PodSandboxStatus status) {
+  status.clear_id();
+  status.clear_metadata();
+  status.clear_labels();
+  status.clear_annotations();
+  status.clear_runtime_handler();
+  return status;
+}
+
+v1::PodSandboxStatus with_entry(v1::PodSandboxStatus rest, const v1::PodSandbox& entry) {
+  rest.set_id(entry.id());
+  *rest.mutable_metadata() = entry.metadata();
+  *rest.mutable_labels() = entry.labels();
+  *rest.mutable_annotations() = entry.annotations();
+  rest.set_runtime_handler(entry.runtime_handler());
+  return rest;
+}
+
 v1::ContainerState state_of(const pod::ContainerInfo& container) {
   switch (container.state) {
     case pod::ContainerState::created:
@@ -108,8 +126,8 @@ v1::ContainerState state_of(const pod::ContainerInfo& container) {
   return v1::CONTAINER_UNKNOWN;
 }
 
-v1::ContainerStatus status_of(const pod::ContainerInfo& container, const v1::CreateContainerRequest& request,
-                              const ImageNames& image) {
+v1::ContainerStatus status_of(const pod::ContainerInfo& container,
+                              const v1::CreateContainerRequest& request) {
   const v1::ContainerConfig& asked = request.config();
   v1::ContainerStatus status;
   status.set_id(container.id);
@@ -117,9 +135,7 @@ v1::ContainerStatus status_of(const pod::ContainerInfo& container, const v1::Cre
   status.set_state(state_of(container));
   put_times(container, status);
   *status.mutable_image() = asked.image();
-  // A kubelet shows this as the image's name, and asks for containers by ids.
-  if (!image.tag.empty()) status.mutable_image()->set_image(image.tag);
-  status.set_image_ref(image.digest.empty() ? container.image_id : image.digest);
+  status.set_image_ref(container.image_id);
   status.set_image_id(container.image_id);
   status.set_reason(reason_of(container));
   status.set_message(container.error);
@@ -131,6 +147,34 @@ v1::ContainerStatus status_of(const pod::ContainerInfo& container, const v1::Cre
   put_user(container, status);
   status.set_stop_signal(signal_of(container.stop_signal));
   return status;
+}
+
+// A kubelet shows the tag as the image's name, and asks for containers by ids.
+void put_image_names(const ImageNames& image, v1::ContainerStatus& status) {
+  if (!image.tag.empty()) status.mutable_image()->set_image(image.tag);
+  if (!image.digest.empty()) status.set_image_ref(image.digest);
+}
+
+v1::ContainerStatus without_entry(v1::ContainerStatus status) {
+  status.clear_id();
+  status.clear_metadata();
+  status.clear_image();
+  status.clear_image_ref();
+  status.clear_image_id();
+  status.clear_labels();
+  status.clear_annotations();
+  return status;
+}
+
+v1::ContainerStatus with_entry(v1::ContainerStatus rest, const v1::Container& entry) {
+  rest.set_id(entry.id());
+  *rest.mutable_metadata() = entry.metadata();
+  *rest.mutable_image() = entry.image();
+  rest.set_image_ref(entry.image_ref());
+  rest.set_image_id(entry.image_id());
+  *rest.mutable_labels() = entry.labels();
+  *rest.mutable_annotations() = entry.annotations();
+  return rest;
 }
 
 v1::Container entry_of(const pod::ContainerInfo& container, const v1::CreateContainerRequest& request) {

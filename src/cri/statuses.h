@@ -17,11 +17,18 @@ struct ImageNames {
 
 v1::PodSandboxStatus status_of(const pod::PodInfo& pod, const v1::RunPodSandboxRequest& request);
 v1::PodSandbox entry_of(const pod::PodInfo& pod, const v1::RunPodSandboxRequest& request);
+// A status is the entry of a list and more. Without what is in the entry, to be kept beside it; and whole
+// again.
+v1::PodSandboxStatus without_entry(v1::PodSandboxStatus status);
+v1::PodSandboxStatus with_entry(v1::PodSandboxStatus rest, const v1::PodSandbox& entry);
 
 v1::ContainerState state_of(const pod::ContainerInfo& container);
-v1::ContainerStatus status_of(const pod::ContainerInfo& container, const v1::CreateContainerRequest& request,
-                              const ImageNames& image);
+// The image is called as it was asked for.
+v1::ContainerStatus status_of(const pod::ContainerInfo& container, const v1::CreateContainerRequest& request);
+void put_image_names(const ImageNames& image, v1::ContainerStatus& status);
 v1::Container entry_of(const pod::ContainerInfo& container, const v1::CreateContainerRequest& request);
+v1::ContainerStatus without_entry(v1::ContainerStatus status);
+v1::ContainerStatus with_entry(v1::ContainerStatus rest, const v1::Container& entry);
 
 // Filters of lists. An id may be the beginning of one; absent conditions hold.
 bool matches(const v1::PodSandboxFilter& filter, const v1::PodSandbox& pod);

@@ -18,7 +18,7 @@ pod::ContainerInfo container(pod::ContainerState state) {
   return info;
 }
 
-v1::ContainerStatus status(const pod::ContainerInfo& info) { return status_of(info, {}, {}); }
+v1::ContainerStatus status(const pod::ContainerInfo& info) { return status_of(info, {}); }
 
 TEST(ContainerStatus, ReasonsOfAnEnd) {
   auto info = container(pod::ContainerState::exited);
@@ -51,8 +51,8 @@ TEST(ContainerStatus, WhileItRuns) {
   auto info = container(pod::ContainerState::running);
   info.finished = 0;
   info.user = {.uid = 1000, .gid = 1000, .umask = {}, .additional_gids = {50000, 1234}};
-  const auto told =
-      status_of(info, {}, {.tag = "docker.io/library/a:1", .digest = "docker.io/library/a@sha256:2"});
+  auto told = status_of(info, {});
+  put_image_names({.tag = "docker.io/library/a:1", .digest = "docker.io/library/a@sha256:2"}, told);
   EXPECT_EQ(told.state(), v1::CONTAINER_RUNNING);
   EXPECT_EQ(told.started_at(), 2);
   EXPECT_EQ(told.finished_at(), 0);
@@ -70,9 +70,41 @@ TEST(ContainerStatus, AMountedImageIsNamedByItsId) {
   request.mutable_config()->add_mounts()->mutable_image()->set_image("busybox");
   auto info = container(pod::ContainerState::created);
   info.config.mounts.push_back({.kind = pod::VolumeMount::Kind::image, .source = "sha256:2"});
-  const auto told = status_of(info, request, {});
+  const auto told = status_of(info, request);
   EXPECT_EQ(told.mounts(0).image().image(), "busybox");
   EXPECT_EQ(told.mounts(0).image().image_ref(), "sha256:2");
+}
+
+// What lists and statuses share is kept once.
+TEST(ContainerStatus, IsAnEntryAndTheRest) {
+  v1::CreateContainerRequest request;
+  auto& config = *request.mutable_config();
+  config.mutable_metadata()->set_name("web");
+  config.mutable_image()->set_image("busybox");
+  config.mutable_image()->set_user_specified_image("docker.io/library/busybox");
+  (*config.mutable_labels())["a"] = "b";
+  (*config.mutable_annotations())["c"] = "d";
+  const auto info = container(pod::ContainerState::running);
+  const auto whole = status_of(info, request);
+  const auto rest = without_entry(whole);
+  EXPECT_LT(rest.ByteSizeLong(), whole.ByteSizeLong());
+  EXPECT_EQ(with_entry(rest, entry_of(info, request)).SerializeAsString(), whole.SerializeAsString());
+}
+
+TEST(PodStatus, IsAnEntryAndTheRest) {
+  v1::RunPodSandboxRequest request;
+  request.set_runtime_handler("runc");
+  auto& config = *request.mutable_config();
+  config.mutable_metadata()->set_name("web");
+  (*config.mutable_labels())["a"] = "b";
+  (*config.mutable_annotations())["c"] = "d";
+  pod::PodInfo pod;
+  pod.id = "0123";
+  pod.ready = true;
+  const auto whole = status_of(pod, request);
+  const auto rest = without_entry(whole);
+  EXPECT_LT(rest.ByteSizeLong(), whole.ByteSizeLong());
+  EXPECT_EQ(with_entry(rest, entry_of(pod, request)).SerializeAsString(), whole.SerializeAsString());
 }
 
 TEST(PodStatus, Addresses) {

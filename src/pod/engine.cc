@@ -204,6 +204,11 @@ Result<void> Engine::remove_pod(const std::string& pod) { return impl_->remove_p
 Result<PodInfo> Engine::inspect_pod(const std::string& pod) { return impl_->inspect_pod(pod); }
 Result<std::vector<ContainerInfo>> Engine::members(const std::string& pod) { return impl_->members(pod); }
 Result<std::vector<PodRevision>> Engine::pod_revisions() { return impl_->pod_revisions(); }
+Result<std::int64_t> Engine::pod_revision(const std::string& id) { return impl_->store().pod_revision(id); }
+Result<std::string> Engine::pod_of(const std::string& container) {
+  TRY(ContainerRow row, impl_->find(container));
+  return std::move(row.pod);
+}
 Result<PodObservation> Engine::observe_pod(const std::string& pod) { return impl_->observe_pod(pod); }
 Result<void> Engine::attach_data(const std::string& container, const std::string& attachment) {
   return impl_->attach_data(container, attachment);

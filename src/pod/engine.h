@@ -194,6 +194,10 @@ class Engine {
   Result<std::vector<ContainerInfo>> members(const std::string& pod);
   // For who keeps what it has seen. Newest first; members of a pod without an infra container are not shown.
   Result<std::vector<PodRevision>> pod_revisions();
+  // Of one, by its whole id, whoever owns it. ErrorKind::not_found: it is gone.
+  Result<std::int64_t> pod_revision(const std::string& id);
+  // The id of the pod that a container is in.
+  Result<std::string> pod_of(const std::string& container);
   Result<PodObservation> observe_pod(const std::string& pod);
   // Replaces ContainerConfig::attachment.
   Result<void> attach_data(const std::string& container, const std::string& attachment);
