@@ -199,6 +199,9 @@ struct RuntimeSpec {
   };
   std::optional<Overlay> overlay;
   int root_tree = -1;  // extension; borrowed: a detached mount as the root instead
+  // Extension; borrowed: the mount namespace that the container's new one begins as a copy of, where nothing
+  // but the detached mounts is needed; -1: the host's, each of whose mounts is copied, and left again.
+  int mounts_from = -1;
   // Extension: an existing empty directory of ours, where the root is mounted in the new namespace.
   std::string mount_point;
   bool root_readonly = false;

@@ -230,6 +230,7 @@ Result<void> Launcher::add_namespaces(oci::RuntimeSpec& spec, PodNamespaces held
   if (held.net) join(spec, Type::network, std::move(held.net));
   if (held.uts && config.uts.kind != "host") join(spec, Type::uts, std::move(held.uts));
   TRY(add_ipc(spec, std::move(held.ipc), held.mount));
+  if (container_.runtime.resolved.pause && held.mount) spec.mounts_from = keep(std::move(held.mount));
   if (config.pid.kind == "container") {
     TRY(UniqueFd pid, live_.runs(config.pid.target)
                           ? open_of_process(live_, config.pid.target, "ns/pid", O_RDONLY)

@@ -108,8 +108,13 @@ Result<void> plan_names(const oci::RuntimeSpec& spec, const Namespaces& all, Pla
   return {};
 }
 
-Result<void> plan_namespaces(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
-  Namespaces all = {.made = CLONE_NEWNS};
+// Hooks look for the root among the host's files.
+bool begins_elsewhere(const oci::RuntimeSpec& spec, const StartOptions& options) {
+  return spec.mounts_from >= 0 && spec.root_tree >= 0 && !options.synchronize;
+}
+
+Result<void> plan_namespaces(const oci::RuntimeSpec& spec, const StartOptions& options, PlanBuilder* plan) {
+  Namespaces all = {.made = begins_elsewhere(spec, options) ? 0u : std::uint32_t{CLONE_NEWNS}};
   for (const oci::Namespace& wanted : spec.namespaces) all.user |= wanted.type == oci::Namespace::Type::user;
   for (const oci::Namespace& wanted : spec.namespaces) TRY(plan_namespace(wanted, &all, plan));
   if (all.made != 0) plan->add({.op = Op::unshare, .flags = all.made}, "make new namespaces");
@@ -165,7 +170,12 @@ void plan_supervision(const ExecTarget& target, const StartOptions& options, Pla
 }
 
 // Last: a foreign mount namespace has a foreign /proc, and nothing is written there (CVE-2025-52881).
-void plan_foreign_mounts(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
+void plan_foreign_mounts(const oci::RuntimeSpec& spec, const StartOptions& options, PlanBuilder* plan) {
+  if (begins_elsewhere(spec, options)) {
+    plan->add({.op = Op::join_namespace, .fd = spec.mounts_from, .flags = CLONE_NEWNS},
+              "join the mount namespace to begin with");
+    plan->add({.op = Op::unshare, .flags = CLONE_NEWNS}, "make a mount namespace");
+  }
   for (const oci::Namespace& wanted : spec.namespaces)
     if (wanted.type == oci::Namespace::Type::mount && wanted.fd >= 0)
       plan->add({.op = Op::join_namespace, .fd = wanted.fd, .flags = CLONE_NEWNS},
@@ -176,7 +186,7 @@ void plan_foreign_mounts(const oci::RuntimeSpec& spec, PlanBuilder* plan) {
 
 Result<LaunchPlan> plan_container(const oci::RuntimeSpec& spec, const StartOptions& options) {
   PlanBuilder plan;
-  TRY(plan_namespaces(spec, &plan));
+  TRY(plan_namespaces(spec, options, &plan));
   if (owns_network(spec)) plan.add({.op = Op::raise_loopback}, "bring up the loopback interface");
   TRY(plan_sysctls(spec, &plan));
   if (has_user_namespace(spec)) TRY(plan_host_limits(spec.process, &plan));
@@ -184,7 +194,7 @@ Result<LaunchPlan> plan_container(const oci::RuntimeSpec& spec, const StartOptio
   plan_labels(spec.process, &plan);
   TRY(plan_scheduling(spec.process, &plan));
   TRY(plan_execution_domain(spec, &plan));
-  plan_foreign_mounts(spec, &plan);
+  plan_foreign_mounts(spec, options, &plan);
   TRY(plan_root(spec, options, &plan));
   TRY(plan_file_system(spec, options, &plan));
   TRY(plan_process(spec.process,

@@ -86,6 +86,27 @@ TEST(PlanContainer, NamespacesAreJoinedOrMade) {
   EXPECT_FALSE(plan.new_pid_namespace);
 }
 
+// Where nothing of the host's files is needed they are not copied.
+TEST(PlanContainer, MayBeginInAnotherMountNamespace) {
+  auto spec = minimal();
+  spec.overlay.reset();
+  spec.root_tree = 7;
+  spec.mounts_from = 8;
+  spec.sysctl = {{"kernel.shm_rmid_forced", "1"}};
+  const auto ops = read_ops(plan_of(spec));
+  // What is written to the host's /proc comes before.
+  const auto order = kinds(ops);
+  const auto at = [&](Op op) { return std::find(order.begin(), order.end(), op) - order.begin(); };
+  EXPECT_LT(at(Op::write_kernel_file), at(Op::join_namespace));
+  EXPECT_LT(at(Op::join_namespace), at(Op::unshare));
+  EXPECT_LT(at(Op::unshare), at(Op::attach_root));
+  EXPECT_EQ(find(ops, Op::unshare).flags, static_cast<std::uint32_t>(CLONE_NEWNS));
+  // Hooks need them.
+  const auto with_hooks = runtime::plan_container(spec, {.synchronize = true});
+  ASSERT_TRUE(with_hooks);
+  EXPECT_THAT(kinds(read_ops(*with_hooks)), testing::Not(testing::Contains(Op::join_namespace)));
+}
+
 TEST(PlanContainer, LoopbackIsRaisedInANewNetworkOnly) {
   auto spec = minimal();
   const auto raised = [&] {
