@@ -8,10 +8,10 @@
 #include <climits>
 
 #include "monitor/event_command.h"
+#include "monitor/inherited.h"
 #include "monitor/loop.h"
 #include "monitor/protocol.h"
 #include "monitor/server.h"
-#include "monitor/inherited.h"
 
 namespace monitor = fermata::monitor;
 

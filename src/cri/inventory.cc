@@ -19,10 +19,9 @@ std::size_t descriptors_to_keep() {
 }
 
 KnownContainer known(const pod::ContainerInfo& container, const v1::CreateContainerRequest& request) {
-  const v1::ImageSpec& image = request.config().image();
   return {.entry = entry_of(container, request),
           .rest = without_entry(status_of(container, request)),
-          .image = image.user_specified_image().empty() ? image.image() : image.user_specified_image(),
+          .image = asked_name(request.config().image()),
           .cgroup = container.cgroup,
           .upper_path = container.upper_path,
           .limits = container.config.resources,

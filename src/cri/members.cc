@@ -43,7 +43,7 @@ Result<ImageNames> names_of_image(pod::Engine& engine, const std::string& id, co
 
 Result<v1::ContainerStatus> status_of(pod::Engine& engine, const Member& member) {
   TRY(const auto image,
-      names_of_image(engine, member.info.image_id, member.request.config().image().user_specified_image()));
+      names_of_image(engine, member.info.image_id, asked_name(member.request.config().image())));
   auto status = status_of(member.info, member.request);
   put_image_names(image, status);
   return status;

@@ -149,6 +149,10 @@ v1::ContainerStatus status_of(const pod::ContainerInfo& container,
   return status;
 }
 
+const std::string& asked_name(const v1::ImageSpec& image) {
+  return image.user_specified_image().empty() ? image.image() : image.user_specified_image();
+}
+
 // A kubelet shows the tag as the image's name, and asks for containers by ids.
 void put_image_names(const ImageNames& image, v1::ContainerStatus& status) {
   if (!image.tag.empty()) status.mutable_image()->set_image(image.tag);

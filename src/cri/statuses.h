@@ -25,6 +25,8 @@ v1::PodSandboxStatus with_entry(v1::PodSandboxStatus rest, const v1::PodSandbox&
 v1::ContainerState state_of(const pod::ContainerInfo& container);
 // The image is called as it was asked for.
 v1::ContainerStatus status_of(const pod::ContainerInfo& container, const v1::CreateContainerRequest& request);
+// What its user calls it, as far as we were told.
+const std::string& asked_name(const v1::ImageSpec& image);
 void put_image_names(const ImageNames& image, v1::ContainerStatus& status);
 v1::Container entry_of(const pod::ContainerInfo& container, const v1::CreateContainerRequest& request);
 v1::ContainerStatus without_entry(v1::ContainerStatus status);

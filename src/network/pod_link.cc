@@ -12,16 +12,18 @@
 namespace fermata::network {
 namespace {
 
-// A kernel without IPv6 has no such directory.
-bool has_ipv6() { return ::access("/proc/sys/net/ipv6", F_OK) == 0; }
+// Of an interface, or of those to come ("default"). A kernel or a link without IPv6 has no such file.
+Result<void> set_ipv6(const char* interface, const char* name, const char* value) {
+  const std::string path = fmt::format("/proc/sys/net/ipv6/conf/{}/{}", interface, name);
+  return ::access(path.c_str(), F_OK) == 0 ? write_kernel_file(path, value) : Result<void>();
+}
 
 // /proc/sys/net shows the namespace of the thread that opens it.
 Result<void> apply_pod_sysctls() {
   TRY(write_kernel_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"));
   TRY(write_kernel_file("/proc/sys/net/ipv4/ping_group_range", "0 2147483647"));
   // Addresses are ours to give, and one that waits for duplicates could not be used for its first second.
-  if (has_ipv6()) TRY(write_kernel_file("/proc/sys/net/ipv6/conf/default/accept_dad", "0"));
-  return {};
+  return set_ipv6("default", "accept_dad", "0");
 }
 
 // The loopback interface has index 1 in every namespace.
@@ -96,8 +98,7 @@ Result<int> attach_link(kernel::NetlinkSocket& route, int network_namespace, con
   }
   // There is no router but us. Asking for one would be heard by every pod of the bridge, and any of them
   // could answer.
-  if (has_ipv6())
-    TRY(write_kernel_file(fmt::format("/proc/sys/net/ipv6/conf/{}/accept_ra", kPodInterface), "0"));
+  TRY(set_ipv6(kPodInterface, "accept_ra", "0"));
   kernel::NetlinkBatch batch;
   kernel::set_link_up(batch, kLoopback);
   kernel::set_link_up(batch, link);
