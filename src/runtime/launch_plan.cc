@@ -196,7 +196,10 @@ Result<LaunchPlan> plan_container(const oci::RuntimeSpec& spec, const StartOptio
   TRY(plan_execution_domain(spec, &plan));
   plan_foreign_mounts(spec, options, &plan);
   TRY(plan_root(spec, options, &plan));
-  TRY(plan_file_system(spec, options, &plan));
+  StartOptions of_files = options;
+  // What stays below is only what it began with. To pivot, the kernel looks at every process there is.
+  if (begins_elsewhere(spec, options)) of_files.pivot = false;
+  TRY(plan_file_system(spec, of_files, &plan));
   TRY(plan_process(spec.process,
                    {.seccomp_program = spec.seccomp_program,
                     .make_cwd = !spec.root_readonly,

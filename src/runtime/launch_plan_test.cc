@@ -101,6 +101,7 @@ TEST(PlanContainer, MayBeginInAnotherMountNamespace) {
   EXPECT_LT(at(Op::join_namespace), at(Op::unshare));
   EXPECT_LT(at(Op::unshare), at(Op::attach_root));
   EXPECT_EQ(find(ops, Op::unshare).flags, static_cast<std::uint32_t>(CLONE_NEWNS));
+  EXPECT_EQ(find(ops, Op::pivot_root).flags, init::kMoveRoot);
   // Hooks need them.
   const auto with_hooks = runtime::plan_container(spec, {.synchronize = true});
   ASSERT_TRUE(with_hooks);
