@@ -99,6 +99,9 @@ Result<int> attach_link(kernel::NetlinkSocket& route, int network_namespace, con
   // There is no router but us. Asking for one would be heard by every pod of the bridge, and any of them
   // could answer.
   TRY(set_ipv6(kPodInterface, "accept_ra", "0"));
+  // The groups of its addresses are reported to routers, each of them twice; the bridge, which does not
+  // snoop, takes every report to every pod. Once will do: the second is a day away.
+  TRY(set_ipv6(kPodInterface, "mldv2_unsolicited_report_interval", "86400000"));
   kernel::NetlinkBatch batch;
   kernel::set_link_up(batch, kLoopback);
   kernel::set_link_up(batch, link);
