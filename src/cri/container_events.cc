@@ -10,6 +10,7 @@
 #include <chrono>
 
 #include "base/clock.h"
+#include "base/start_thread.h"
 #include "cri/members.h"
 #include "cri/rpc_status.h"
 
@@ -34,11 +35,7 @@ Result<void> Events::start() {
   TRY(feed_, pod::EventFeed::open(engines_.options().run_root));
   wake_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake_) return fail(errno, "eventfd");
-  try {
-    thread_ = std::thread([this] { serve(); });
-  } catch (const std::system_error& error) {
-    return fail(error.code().value(), "start a thread");
-  }
+  TRY(thread_, start_thread([this] { serve(); }));
   return {};
 }
 

@@ -1,23 +1,13 @@
 #include "cri/idle_host.h"
 
 #include <chrono>
-#include <system_error>
 #include <utility>
 
+#include "base/start_thread.h"
+
 namespace fermata::cri {
-namespace {
-
-// As long as an event command waits.
-constexpr std::chrono::seconds kLinger{1};
-
-}  // namespace
-
 Result<void> IdleHost::start() {
-  try {
-    thread_ = std::jthread([this](const std::stop_token& stop) { serve(stop); });
-  } catch (const std::system_error& error) {
-    return fail(error.code().value(), "start a thread");
-  }
+  TRY(thread_, start_thread<std::jthread>([this](const std::stop_token& stop) { serve(stop); }));
   return {};
 }
 
@@ -31,10 +21,10 @@ void IdleHost::serve(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (changed_.wait(lock, stop, [this] { return to_look_; })) {
     // One look for all that end together.
-    changed_.wait_for(lock, stop, kLinger, [] { return false; });
+    changed_.wait_for(lock, stop, pod::kLinger, [] { return false; });
     to_look_ = false;
     lock.unlock();
-    wind_down(stop.stop_requested() ? std::chrono::seconds(0) : kLinger);
+    wind_down(stop.stop_requested() ? std::chrono::seconds(0) : pod::kLinger);
     lock.lock();
   }
 }

@@ -11,11 +11,11 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "base/error.h"
+#include "base/start_thread.h"
 
 namespace fermata::cri {
 
@@ -75,18 +75,15 @@ class InFlight {
   // Call with the lock held, which the new thread needs to end.
   Result<std::shared_ptr<Flight>> start(const std::string& key, const Work& work) {
     auto flight = std::make_shared<Flight>();
-    try {
-      std::thread([this, key, flight, work] {
-        auto result = work(flight->stop.get_token());
-        const std::scoped_lock lock(mutex_);
-        flight->result = std::move(result);
-        flights_.erase(key);
-        // Before the lock is free: the destructor ends when it sees no flight.
-        changed_.notify_all();
-      }).detach();
-    } catch (const std::system_error& error) {
-      return fail(error.code().value(), "start a thread");
-    }
+    TRY(std::thread thread, start_thread([this, key, flight, work] {
+          auto result = work(flight->stop.get_token());
+          const std::scoped_lock lock(mutex_);
+          flight->result = std::move(result);
+          flights_.erase(key);
+          // Before the lock is free: the destructor ends when it sees no flight.
+          changed_.notify_all();
+        }));
+    thread.detach();
     flights_.emplace(key, flight);
     return flight;
   }

@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
+
+#include "base/start_thread.h"
 
 namespace fermata::cri {
 namespace {
@@ -85,11 +86,7 @@ Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const HostPort& addr
   if (!wake) return fail(errno, "eventfd");
   std::unique_ptr<MetricsServer> server(
       new MetricsServer(std::move(listener), std::move(wake), port, std::move(text)));
-  try {
-    server->thread_ = std::thread([raw = server.get()] { raw->serve(); });
-  } catch (const std::system_error& error) {
-    return fail(error.code().value(), "start a thread");
-  }
+  TRY(server->thread_, start_thread([raw = server.get()] { raw->serve(); }));
   return server;
 }
 

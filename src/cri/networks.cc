@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 
+#include "base/start_thread.h"
 #include "cni/attachments.h"
 #include "cni/capabilities.h"
 #include "cni/configuration_directory.h"
@@ -44,11 +44,7 @@ Result<void> Networks::start() {
   TRY(ranges_, engine->pod_ranges());
   wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake_) return fail(errno, "eventfd");
-  try {
-    thread_ = std::thread([this] { serve(); });
-  } catch (const std::system_error& error) {
-    return fail(error.code().value(), "start a thread");
-  }
+  TRY(thread_, start_thread([this] { serve(); }));
   return {};
 }
 

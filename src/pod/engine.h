@@ -22,6 +22,10 @@
 
 namespace fermata::pod {
 
+// How long bridge and table outlive the last pod: whoever replaces a container finds them standing, and no
+// command waits while the kernel takes them away.
+inline constexpr std::chrono::seconds kLinger{1};
+
 struct EngineOptions {
   std::string root = "/var/lib/fermata";  // --root
   std::string run_root =

@@ -10,10 +10,6 @@
 namespace fermata::pod {
 namespace {
 
-// How long bridge and table outlive the last pod: whoever replaces a container finds them standing, and no
-// command waits while the kernel takes them away.
-constexpr std::chrono::nanoseconds kNetworkLinger = std::chrono::seconds(1);
-
 // Waits until the network has been idle for so long. False: it is in use again.
 Result<bool> outwait(network::Network& net, std::chrono::nanoseconds linger) {
   for (;;) {
@@ -36,7 +32,7 @@ Result<void> Engine::Impl::handle_event(const std::string& pod) {
   TRY(settled);
   const auto row = store().pod(pod);
   if (row && row->ready) return {};
-  return wind_down(kNetworkLinger);
+  return wind_down(kLinger);
 }
 
 Result<void> Engine::Impl::wind_down(std::chrono::nanoseconds linger) {

@@ -1,10 +1,10 @@
 #include "image/transfer/layer_fetch.h"
 
 #include <algorithm>
-#include <system_error>
 #include <thread>
 
 #include "base/files.h"
+#include "base/start_thread.h"
 #include "image/transfer/byte_queue.h"
 #include "image/transfer/digest.h"
 #include "image/transfer/refusal.h"
@@ -31,11 +31,7 @@ class Unpacking {
   }
 
   Result<void> start() {
-    try {
-      thread_ = std::thread([this] { run(); });
-    } catch (const std::system_error& error) {
-      return fail(error.code().value(), "start a thread");
-    }
+    TRY(thread_, start_thread([this] { run(); }));
     return {};
   }
   // After the queue's end.
