@@ -19,6 +19,6 @@ std::string random_hex(std::size_t length) {
   return hex(bytes).substr(0, length);
 }
 
-std::string random_id() { return random_hex(64); }
+std::string random_id() { return random_hex(kIdLength); }
 
 }  // namespace fermata

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "base/id.h"
 #include "cri/keepsake.h"
 #include "cri/rpc_status.h"
 #include "cri/statuses.h"
@@ -40,8 +41,7 @@ KnownPod known(const pod::PodObservation& seen, const v1::RunPodSandboxRequest& 
   return pod;
 }
 
-// Ids are hexadecimal digits of a SHA-256's length.
-bool is_whole(const std::string& id) { return id.size() == 64; }
+bool is_whole(const std::string& id) { return id.size() == kIdLength; }
 
 Inventory::Place place_in(const std::shared_ptr<const KnownPod>& pod, const std::string& container) {
   if (pod)

@@ -26,8 +26,7 @@ namespace fermata::monitor {
 
 // What a monitor of this tree speaks, by Reply::value of `hello`. Version 2: kill_group, and a launch with
 // exec_group. Version 3: user namespaces. Version 4: exec_group without kExec. Version 5: claim_ends,
-// ends_settled. A Header carries the first
-// version that has what its packet asks for.
+// ends_settled. A Header carries the first version that has what its packet asks for.
 inline constexpr std::uint32_t kProtocolVersion = 5;
 inline constexpr int kListenFd = 3;
 inline constexpr std::uint32_t kMaxPacket = 96 * 1024;
